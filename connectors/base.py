@@ -1,0 +1,196 @@
+"""The contract between the core and a connector.
+
+A connector does input, output and parsing. It does not compare, plan, open SQLite, read the clock or the config:
+the core does. A connector can do nothing until its `capabilities` say that it can, and the contract suite
+(`connectors.contract`) holds the two together. To write one, copy `connectors/memory.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from connectors.model import Cursor, ItemRef, LabelChange, StatusCategory, Transition, WorkItem
+
+
+class Granularity(StrEnum):
+    """The least that one write changes."""
+
+    LABEL = "label"
+    """One label of one item is put on or taken off, and no other is touched."""
+    ITEM = "item"
+    """All labels of an item are written at once: the connector merges with what is there, right before."""
+    COLLECTION = "collection"
+    """The whole collection is issued anew as a labelled copy; the input itself is never changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a connector can do. Everything is "cannot" unless it says otherwise."""
+
+    writes: Granularity | None = None
+    incremental: bool = False
+    """`pull` with a cursor yields only what changed since."""
+    history: bool = False
+    """Pages carry transitions from the tool's own history; otherwise the core observes changes between runs."""
+    progress: bool = False
+    """A change of `percent_complete` counts as movement (where the tool records nothing better)."""
+    deletions: bool = False
+    """Incremental pages name items that were deleted; otherwise only a full pull shows what vanished."""
+    conditional_writes: bool = False
+    """`LabelChange.version` is honoured: a write onto a newer item is refused as stale."""
+    label_max_length: int | None = None
+    label_forbids: str = ""
+    """Characters that a label cannot hold in this tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key of `[sources.NAME]` that a connector understands, beside the ones that all share."""
+
+    name: str
+    help: str
+    kind: Literal["text", "integer", "yes/no", "list of text", "secret"] = "text"
+    required: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSetup:
+    """One configured source, checked: what a connector is made from."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """By `Option.name`; defaults filled in, secrets resolved."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """A work item's column, or a custom field's own name -> the field's name or id in the tool."""
+    statuses: Mapping[str, StatusCategory] = field(default_factory=dict)
+    """The tool's status (name or id) -> category, where config settles it."""
+    collections: tuple[str, ...] = ()
+    """Ids or names; empty means all that can be seen."""
+    timezone: tzinfo | None = None
+    """For times that the tool gives without a zone. Required by connectors whose tool does that."""
+    folder: Path = field(default_factory=Path)
+    """Where relative paths start: the folder of the config file."""
+    writable: bool = False
+    """Whether this run may write. A connector that is not writable refuses `apply` with `UnsafeError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One board, sheet, project or file of a source."""
+
+    native_id: str
+    """Immutable in the tool; for a file, its path below the source's folder."""
+    name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of one pull, stored in one transaction together with its cursor."""
+
+    items: tuple[WorkItem, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    deleted: tuple[ItemRef, ...] = ()
+    """Items that the tool says are gone (only with `Capabilities.deletions`)."""
+    skipped: tuple[str, ...] = ()
+    """One sentence for each entry that could not be read as a work item and was left out."""
+    cursor: Cursor | None = None
+    """Where a later pull of this collection goes on from if this page is the last that arrived."""
+    complete: bool = False
+    """On the last page only, and only if the tool gave everything that was asked for."""
+    full: bool = False
+    """On the complete page: the pull's pages together held *every* item of the collection, so that an item
+    which was not among them is gone. Never set on a pull that went on from a cursor."""
+    as_of: datetime | None = None
+    """When this was the state of things, if that is not now: a file's status date."""
+    copy_outdated: bool = False
+    """On the complete page, with `Granularity.COLLECTION`: no labelled copy of this very input exists yet."""
+
+
+class Outcome(StrEnum):
+    """What became of one label change."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    """The labels were already so; nothing was written."""
+    STALE = "stale"
+    """The item changed since it was planned, and was left alone; the next run plans anew."""
+    GONE = "gone"
+    """The item is not there any more."""
+    REFUSED = "refused"
+    """The tool (or the connector, for safety) will not do this until a person changes something."""
+    FAILED = "failed"
+    """It may work the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """What became of one `LabelChange`."""
+
+    ref: ItemRef
+    outcome: Outcome
+    message: str = ""
+    """For every outcome but done and unchanged: what happened and what to do next, in one sentence."""
+    labels: tuple[str, ...] | None = None
+    """All labels on the item after the write, where they are known."""
+    version: str | None = None
+    """`WorkItem.version` after the write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line of `unstuck check --live`."""
+
+    level: Literal["fine", "warning", "problem"]
+    text: str
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """One source, opened for one run. Made as `Class(setup)`, which does no input or output yet.
+
+    Any method may raise a `ConnectorError`; nothing else may escape.
+    """
+
+    system: ClassVar[str]
+    """The name in `system = "…"`."""
+    summary: ClassVar[str]
+    """What it reads and where labels go, in one line for `unstuck connectors`."""
+    capabilities: ClassVar[Capabilities]
+    options: ClassVar[tuple[Option, ...]]
+
+    def __init__(self, setup: SourceSetup) -> None: ...
+
+    def check(self) -> Sequence[Notice]:
+        """Look (never write): can we get in, who are we, do the mapped fields exist, may we write?"""
+        ...
+
+    def collections(self) -> Sequence[Collection]:
+        """The collections to pull, sorted by `native_id`: the configured ones, or all that can be seen."""
+        ...
+
+    def pull(self, collection: Collection, cursor: Cursor | None) -> Iterator[Page]:
+        """Yield pages; the last one alone is `complete`. Without a cursor everything, else what came since.
+
+        An error on the way leaves the pages before it valid, and their cursors good to go on from.
+        """
+        ...
+
+    def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        """Write, yielding one result for each change, in the order of `changes`, each as soon as it is known.
+
+        Applying the same change twice is the same as applying it once. With `Granularity.COLLECTION` the changes
+        are the whole of what the labelled copy is to show beyond its input, also what an earlier copy already
+        showed; they may be none.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release connections and files. The connector is not used afterwards."""
+        ...

@@ -1,0 +1,251 @@
+"""How work items lie in SQLite for the rules: one slim table, and the view over it that rules and people read.
+
+The store keeps these tables in its file; a rule's tests make them in memory. Days are integers (`date.toordinal` in
+the configured time zone) beside each time, so that every threshold is a comparison of integers; long text lies in
+a table of its own, so that a scan of all items stays small.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, tzinfo
+
+from connectors.model import WorkItem
+from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
+from rules.grading import Grader
+
+DATES = tuple(name for name, column in COLUMNS.items() if column.kind is Kind.DATE)
+
+_TEXTS = (
+    "source",
+    "collection",
+    "native_id",
+    "key",
+    "title",
+    "url",
+    "type",
+    "project",
+    "parent_native_id",
+    "status",
+    "status_id",
+    "status_category",
+    "status_since_is",
+    "priority",
+    "assignees",
+    "owner",
+    "sponsor",
+    "labels",
+    "outcome_metric",
+    "outcome_category",
+    "outcome_baseline",
+    "outcome_target",
+    "outcome_actual",
+    "version",
+)
+
+PULLED = (
+    *_TEXTS,
+    *(name for moment in DATES for name in (moment, f"{moment}_day")),
+    "percent_complete",
+    "metric_grade",
+    "unknown",
+)
+"""Columns of `item` that a pull fills, in the order of `pulled_row`."""
+
+_INTEGERS = {*(f"{moment}_day" for moment in DATES), "metric_grade", "unknown"}
+
+
+def _declare(name: str) -> str:
+    if name in _INTEGERS:
+        return f"{name} INTEGER" + (" NOT NULL DEFAULT 0" if name == "unknown" else "")
+    if name == "percent_complete":
+        return f"{name} REAL"
+    required = name in ("source", "collection", "native_id", "key", "title")
+    return f"{name} TEXT" + (" NOT NULL" if required else "")
+
+
+TABLES = f"""
+CREATE TABLE item (
+  id INTEGER PRIMARY KEY,
+  {", ".join(_declare(name) for name in PULLED)},
+  parent_id INTEGER,
+  outcome_id INTEGER,
+  hash BLOB,
+  first_seen TEXT,
+  missing_since TEXT,
+  UNIQUE (source, native_id)
+);
+CREATE TABLE item_detail (
+  item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE,
+  description TEXT,
+  fields TEXT NOT NULL DEFAULT '{{}}'
+);
+CREATE TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL);
+"""
+"""`item.outcome_id` is the item whose outcome counts for this one: itself, or the ancestor that it inherits from.
+`item_detail.fields` is JSON, name -> text; null where the tool could not answer.
+`calendar_day.business` counts the business days up to and including that day."""
+
+
+def moment(value: datetime | None) -> str | None:
+    """A time as the store holds it: UTC to the second, `2026-03-05T08:00:00Z`."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
+
+
+def day(value: datetime | None, zone: tzinfo) -> int | None:
+    """The local day of a time, as an ordinal."""
+    return value.astimezone(zone).toordinal() if value else None
+
+
+def _list(values: Sequence[str]) -> str:
+    return json.dumps(list(values), ensure_ascii=False)
+
+
+def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader) -> tuple[object, ...]:
+    """The values for `PULLED`. `item.unknown` decides between empty and unknown, also for the metric's grade."""
+    row: list[object] = [
+        item.ref.source,
+        item.collection,
+        item.ref.native_id,
+        item.key,
+        item.title,
+        item.url,
+        item.type,
+        item.project,
+        item.parent_ref.native_id if item.parent_ref else None,
+        item.status,
+        item.status_id,
+        item.status_category,
+        item.status_since_is,
+        item.priority,
+        _list(item.assignees),
+        item.owner,
+        item.sponsor,
+        _list(item.labels),
+        item.outcome_metric,
+        item.outcome_category,
+        item.outcome_baseline,
+        item.outcome_target,
+        item.outcome_actual,
+        item.version,
+    ]
+    for name in DATES:
+        value: datetime | None = getattr(item, name)
+        row += (moment(value), day(value, zone))
+    metric = None if "outcome_metric" in item.unknown else grader.grade(item.outcome_metric)
+    row += (item.percent_complete, metric, unknown_mask(item.unknown))
+    return tuple(row)
+
+
+def detail_row(item: WorkItem) -> tuple[str | None, str]:
+    """`description` and `fields` for `item_detail`."""
+    fields = {name: None if name in item.unknown else value for name, value in item.fields.items()}
+    return item.description, json.dumps(fields, ensure_ascii=False, sort_keys=True)
+
+
+def _empty_known(name: str) -> str:
+    return f"(coalesce(o.{name}, '') = '' AND NOT o.unknown & {unknown_bit(name)})"
+
+
+def grade_sql(today: str, review_days: int) -> str:
+    """SQL for `outcome_grade` of the item `o`. What the tool cannot answer is not held against the item."""
+    worst = " ".join(f"WHEN {rank} THEN '{GRADES[rank]}'" for rank in range(4))
+    review = f"(o.outcome_reviewed_at_day IS NULL AND NOT o.unknown & {unknown_bit('outcome_reviewed_at')})"
+    return (
+        f"CASE o.metric_grade {worst} WHEN 4 THEN CASE "
+        f"WHEN {_empty_known('outcome_baseline')} THEN 'no_baseline' "
+        f"WHEN {_empty_known('outcome_target')} THEN 'no_target' "
+        f"WHEN {review} OR {today} - o.outcome_reviewed_at_day > {review_days} THEN 'unreviewed' "
+        f"ELSE 'complete' END END"
+    )
+
+
+def business_days_sql(since: str, today: str) -> str:
+    """SQL for the business days after `since` up to `today`: Excel's NETWORKDAYS minus one, never below 0.
+
+    Days before the calendar's first count as that first day.
+    """
+    until = f"(SELECT business FROM calendar_day WHERE day <= {today} ORDER BY day DESC LIMIT 1)"
+    before = f"coalesce((SELECT business FROM calendar_day WHERE day < {since} ORDER BY day DESC LIMIT 1), 0)"
+    return f"CASE WHEN {since} IS NOT NULL THEN max(0, {until} - {before} - 1) END"
+
+
+TODAY_UTC = "CAST(julianday('now') - 1721424.5 AS INTEGER)"
+"""SQL for today's ordinal, where nobody hands in a clock: for people who open the file with other programs."""
+
+
+def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92) -> str:
+    """`CREATE … VIEW name` of all items that are not missing. `today` is SQL for an ordinal.
+
+    Beside the vocabulary it has `id`, `native_id`, `fields`, `unknown`, and a `…_day` for each time.
+    """
+    own = [
+        "id", "source", "native_id", "collection", "key", "title", "url", "type", "project", "status", "status_id",
+        "status_category", "status_since_is", "percent_complete", "priority", "assignees", "owner", "sponsor",
+        "labels", "unknown", "version",
+    ]  # fmt: skip
+    times = [column for column in DATES if not column.startswith("outcome_")]
+    outcome = ["outcome_metric", "outcome_category", "outcome_baseline", "outcome_target", "outcome_actual",
+               "outcome_reviewed_at", "outcome_reviewed_at_day"]  # fmt: skip
+    parts = [f"i.{column}" for column in own]
+    parts += [f"i.{column}, i.{column}_day" for column in times]
+    parts += [f"o.{column}" for column in outcome]
+    parts += [
+        "p.key AS parent_key",
+        f"{today} - i.created_at_day AS age_days",
+        f"{today} - i.status_since_day AS days_in_status",
+        f"{business_days_sql('i.status_since_day', today)} AS business_days_in_status",
+        f"{today} - o.outcome_reviewed_at_day AS days_since_review",
+        f"{grade_sql(today, review_days)} AS outcome_grade",
+        "CASE WHEN i.outcome_id <> i.id THEN o.key END AS outcome_from",
+        "o.unknown AS outcome_unknown",
+        "d.description, d.fields",
+    ]
+    return (
+        f"CREATE {name} AS SELECT {', '.join(parts)} FROM item i "
+        "LEFT JOIN item p ON p.id = i.parent_id "
+        "LEFT JOIN item o ON o.id = i.outcome_id "
+        "LEFT JOIN item_detail d ON d.item_id = i.id "
+        "WHERE i.missing_since IS NULL"
+    )
+
+
+def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
+    """Fill `parent_id` and `outcome_id` of all items after a pull; runs in the caller's transaction.
+
+    Items of the sources named in `inheriting` take the outcome of their nearest ancestor that has a metric, where
+    they have none themselves. A parent that is missing, unknown or its own descendant ends the search. Only rows
+    whose value changes are written.
+    """
+    connection.execute(
+        "UPDATE item SET parent_id = want.parent FROM (SELECT c.id AS child, p.id AS parent FROM item c "
+        "LEFT JOIN item p ON p.source = c.source AND p.native_id = c.parent_native_id) want "
+        "WHERE item.id = want.child AND item.parent_id IS NOT want.parent"
+    )
+    marks = ", ".join("?" for _ in inheriting) or "NULL"
+    connection.execute(
+        "WITH RECURSIVE up(id, at, depth) AS ("
+        "  SELECT id, id, 0 FROM item"
+        "  UNION ALL"
+        "  SELECT up.id, here.parent_id, up.depth + 1 FROM up JOIN item here ON here.id = up.at"
+        f"  WHERE here.source IN ({marks}) AND here.metric_grade = 0 AND here.parent_id IS NOT NULL AND up.depth < 64"
+        "), best AS (SELECT up.id AS child, up.at AS giver, min(up.depth) FROM up JOIN item ON item.id = up.at"
+        "  WHERE item.metric_grade > 0 AND item.missing_since IS NULL GROUP BY up.id) "
+        "UPDATE item SET outcome_id = want.giver FROM ("
+        "  SELECT item.id AS child, coalesce(best.giver, item.id) AS giver FROM item"
+        "  LEFT JOIN best ON best.child = item.id) want "
+        "WHERE item.id = want.child AND item.outcome_id IS NOT want.giver",
+        tuple(inheriting),
+    )
+
+
+def today_ordinal(now: datetime, zone: tzinfo) -> int:
+    """The local day of `now` (aware), as an ordinal."""
+    return now.astimezone(zone).toordinal()
+
+
+def as_date(ordinal: int) -> date:
+    """The date of an ordinal, for people."""
+    return date.fromordinal(ordinal)

@@ -1,0 +1,1 @@
+"""The daemon: config, store, runs, plans, write-back and the command line."""

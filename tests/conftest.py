@@ -1,0 +1,35 @@
+"""Shared by all tests: no network beyond loopback, and where the vendors' samples may be found."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+"""Vendors' specs and recorded data may lie beside the checkout; tests that need them skip where they do not."""
+
+
+@pytest.fixture
+def samples() -> Path:
+    """The folder of recorded data; skips the test where it is absent."""
+    folder = SHARED / "samples"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/samples beside this checkout")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to any host but this one fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        if host is not None and host not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
