@@ -50,11 +50,11 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One key of `[sources.NAME]` that a connector understands, beside the ones that all share."""
+    """One key of a table in config.toml: a connector's own in `[sources.NAME]`, beside the ones that all share."""
 
     name: str
     help: str
-    kind: Literal["text", "integer", "yes/no", "list of text", "secret"] = "text"
+    kind: Literal["text", "integer", "number", "yes/no", "list of text", "list of dates", "secret"] = "text"
     required: bool = False
     default: Any = None
 
