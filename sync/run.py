@@ -195,7 +195,8 @@ def _refuse_rehearsal(sources: Sequence[Source], clock: Clock) -> None:
         host = urlsplit(str(source.setup.options.get("base_url") or "")).hostname
         if clock.rehearsal and host is not None and host not in _LOOPBACK:
             raise UnsafeStop(
-                f"{source.name}: no label is written to {host} while UNSTUCK_NOW sets the clock; unset it, or plan only."
+                f"{source.name}: no label is written to {host} while UNSTUCK_NOW sets the clock; "
+                "unset it, or plan only."
             )
 
 
