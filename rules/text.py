@@ -1,0 +1,38 @@
+"""How texts are compared, in Python and in SQL: without regard to case and to surrounding space.
+
+Most rows are ASCII, and for those SQLite's own `lower` and `trim` do; a registered Python function sees the others
+only, so that a scan of all items stays inside SQLite.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+
+_SPACES = "char(9,10,11,12,13,28,29,30,31,32)"
+"""SQL for the ASCII characters that `str.strip` takes off."""
+
+
+def fold(text: str) -> str:
+    """A text as it is compared: case-folded, composed, without surrounding space."""
+    return unicodedata.normalize("NFC", text.casefold()).strip()
+
+
+def ascii_or(column: str, native: str, function: str) -> str:
+    """SQL that computes `native` for ASCII texts, and calls the registered `function` for the others."""
+    return f"CASE WHEN length({column}) = length(CAST({column} AS BLOB)) THEN {native} ELSE {function}({column}) END"
+
+
+def fold_sql(column: str) -> str:
+    """SQL for `fold` of a column that is not NULL."""
+    return ascii_or(column, f"lower(trim({column}, {_SPACES}))", "fold")
+
+
+def empty_sql(column: str) -> str:
+    """SQL for "there is no text in it": NULL, or nothing but space."""
+    return f"(coalesce({fold_sql(column)}, '') = '')"
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Give the connection the function that `fold_sql` calls."""
+    connection.create_function("fold", 1, fold, deterministic=True)
