@@ -12,14 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
 from typing import Literal
 
 from connectors.base import ChangeResult, Collection, Connector, Granularity, Outcome
-from connectors.errors import ConnectorError
 from connectors.model import ItemRef, LabelChange
 from rules.table import moment
 from sync.plan import Plan, PlannedChange
+from sync.pull import sentence
 from sync.store import Store
 
 _WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
@@ -89,9 +88,11 @@ class _Writer:
             for result in self.connector.apply(self.collection, calls):
                 failed = failed or result.outcome not in _WRITTEN
                 self._record(planned.pop(result.ref, None), result, intents)
-        except ConnectorError as error:
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
             failed = True
-            self.report.problems.append(f"{self.source}: {self.collection.name}: {error}.")
+            self.report.problems.append(f"{self.source}: {self.collection.name}: {sentence(error)}")
         # Intents without a result stay open: whether they were written is seen in the tool by the next run.
         if self.whole and not failed:
             self._copy_is_current()
@@ -227,14 +228,3 @@ def _steps(change: PlannedChange) -> list[tuple[Literal["add", "remove"], str]]:
     """In the order in which the journal shows them."""
     adds: list[tuple[Literal["add", "remove"], str]] = [("add", label) for label in change.add]
     return adds + [("remove", label) for label in change.remove]
-
-
-def grouped_problems(problems: Sequence[str], most: int = 10) -> list[str]:
-    """The first of many alike sentences a source, and how many more there are."""
-    lines = []
-    for source, group in groupby(problems, key=lambda sentence: sentence.split(":", 1)[0]):
-        sentences = list(group)
-        lines += sentences[:most]
-        if len(sentences) > most:
-            lines.append(f"{source}: … and {len(sentences) - most} more; see `unstuck status`.")
-    return lines

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from sync.stops import Exit, Stop
+from sync.version import VERSION
 
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="Default: table."
@@ -19,7 +19,7 @@ _PATH = click.Path(path_type=Path)
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        click.echo(f"unstuck {version('unstuck')}")
+        click.echo(f"unstuck {VERSION}")
         context.exit()
 
 
@@ -41,6 +41,10 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
       unstuck run --apply  the same, and write the labels
     """
     context.obj = config
+    if debug:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
     if context.invoked_subcommand is None:
         from sync import commands
 

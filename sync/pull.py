@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from rules.table import PULLED, detail_row, moment, pulled_row
 from sync.config import Source
 from sync.history import Known, observe
 from sync.store import Store
+
+log = logging.getLogger("unstuck")
 
 _AT = {name: position for position, name in enumerate(PULLED)}
 _SINCE, _SINCE_DAY, _SINCE_IS = (_AT[name] for name in ("status_since", "status_since_day", "status_since_is"))
@@ -73,17 +76,27 @@ def pull_source(store: Store, source: Source, connector: Connector, terms: Terms
     report = SourceReport(source.name)
     try:
         collections = connector.collections()
-    except ConnectorError as error:
-        report.problems.append(f"{source.name}: {error}.")
+    except Exception as error:  # noqa: BLE001 - whatever one source does, the others get their turn
+        report.problems.append(f"{source.name}: {sentence(error)}")
         return report
     _mention_absent(store, source, collections, report)
     for collection in collections:
         try:
             _Pull(store, source, connector, collection, terms, report).run()
-        except ConnectorError as error:
-            report.problems.append(f"{source.name}: {collection.name}: {error}.")
-            _remember_problem(store, source, collection, str(error))
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001
+            report.problems.append(f"{source.name}: {collection.name}: {sentence(error)}")
+            _remember_problem(store, source, collection, sentence(error))
     return report
+
+
+def sentence(error: Exception) -> str:
+    """What a connector raised, for people. Anything but a `ConnectorError` is a bug in it, and is said to be one."""
+    log.debug("%s", error, exc_info=error)
+    if isinstance(error, ConnectorError):
+        return f"{error}."
+    return f"its connector ran into a bug ({type(error).__name__}: {error}); --debug shows where; please report it."
 
 
 def _mention_absent(store: Store, source: Source, listed: Sequence[Collection], report: SourceReport) -> None:

@@ -287,7 +287,13 @@ def prepare(store: Store, moment_: engine.Today) -> None:
 
 def _plan(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport) -> Mapping[str, tuple[int, int]]:
     """Settle what was left open, hear what people took off, and plan. Returns the rules' counts of the last time."""
-    fresh = [(source.source, collection) for source in report.sources for collection in source.fresh]
+    can_write = {name for name, source in config.sources.items() if source.connector.capabilities.writes}
+    fresh = [
+        (source.source, collection)
+        for source in report.sources
+        for collection in source.fresh
+        if source.source in can_write
+    ]
     with store.transaction() as connection:
         ledger.remember_fresh(connection, fresh)
         ledger.settle(connection, clock.now)
