@@ -238,9 +238,17 @@ def _pull_all(
     for source in sources:
         wish.progress(f"pulling {source.name}")
         report.sources.append(pull_source(store, source, connectors[source.name], terms))
-    inheriting = [source.name for source in config.sources.values() if source.inherit]
+    _resolve(store, [source.name for source in config.sources.values() if source.inherit])
+
+
+def _resolve(store: Store, inheriting: Sequence[str]) -> None:
+    """Link items to their parents and to the outcomes that they inherit, unless nothing moved since it was done."""
+    signature = json.dumps(sorted(inheriting))
+    if store.setting("resolved") == signature:
+        return
     with store.transaction() as connection:
         table.resolve(connection, inheriting)
+        store.remember("resolved", signature)
 
 
 def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
@@ -278,10 +286,7 @@ def prepare(store: Store, moment_: engine.Today) -> None:
             first = moment_.now.date().replace(year=moment_.now.year - 30, month=1, day=1)
             last = moment_.now.date().replace(year=moment_.now.year + 3, month=12, day=31)
             calendars.fill(connection, moment_.calendar, first, last)
-            connection.execute(
-                "INSERT INTO setting VALUES ('calendar', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (signature,),
-            )
+            store.remember("calendar", signature)
     engine.prepare(store.connection, moment_)
 
 

@@ -63,6 +63,10 @@ class Store:
         value: str | None = self.value("SELECT value FROM setting WHERE name = ?", (name,))
         return value
 
+    def remember(self, name: str, value: str) -> None:
+        """Keep a value for `setting`, in the caller's transaction."""
+        self.db.table("setting").upsert({"name": name, "value": value}, pk="name")
+
 
 def open_store(path: Path, *, create: bool = True) -> Store:
     """Open the store, bringing its schema up to date. Raises `InvalidStop` with one sentence where it can't be used."""
