@@ -25,8 +25,11 @@ class Break:
     tests: str
 
 
+_EVERYTHING_CAME = """        self._finish(self.store.connection, Page(full=True), present)
+        if not complete:"""
+
 BREAKS = (
-    Break("1: an answer that was cut short counts as whole", "sync/pull.py", "        if not complete:", "        self._finish(self.store.connection, Page(full=True), present)\n        if not complete:", "cut_short"),
+    Break("1: an answer that was cut short counts as whole", "sync/pull.py", "        if not complete:", _EVERYTHING_CAME, "cut_short"),
     Break("1: a sharp shrink is believed", "sync/pull.py", "gone <= terms.shrink * present", "True", "shrank_sharply"),
     Break("1: an unreadable entry is gone", "sync/pull.py", "if not self.skipped:", "if True:", "whatever_the_connector_claims"),
     Break("1: a failing source ends the run", "sync/pull.py", "except Exception as error:", "except KeyError as error:", "is_down"),
@@ -40,7 +43,7 @@ BREAKS = (
     Break("6: a plan writes", "sync/run.py", "if wish.apply and not report.tripped:", "if not report.tripped:", "should_not_write"),
     Break("7: a brake truncates", "sync/run.py", "if wish.apply and not report.tripped:", "if wish.apply:", "stop"),
     Break("7: brakes forget", "sync/run.py", "        if not report.tripped:\n            connection.executemany", "        if True:\n            connection.executemany", "suddenly_matches_nothing"),
-    Break("8: no intent is kept", "sync/ledger.py", "CASE WHEN {shows} = (action = 'add') \"", "CASE WHEN false \"", "settles"),
+    Break("8: no intent is kept", "sync/ledger.py", "WHERE action = 'add' AND EXISTS", "WHERE action = 'none' AND EXISTS", "settles"),
     Break("11: silence is a no", "rules/columns.py", "return 1 << ANSWERABLE.index(basis) if basis in ANSWERABLE else None", "return 0", "cannot_answer"),
     Break("13: a refused write is swallowed", "sync/apply.py", "self.report.problems.append(f\"{self.source}: {key}: {result.message}\")", "pass", "is_refused"),
 )  # fmt: skip
