@@ -57,7 +57,7 @@ class Placeholders:
         return core.strip("x") == "" or core in self._words or self._regex.fullmatch(core) is not None
 
     def sql(self, column: str) -> tuple[str, tuple[str, ...]]:
-        """SQL for the same question about a column that is not NULL, and its parameters."""
+        """SQL for the same question about a column (NULL of NULL), and its parameters."""
         folded = fold_sql(column)
         core = f"trim({folded}, ?)"
         tests = [f"trim({core}, 'x') = ''", f"{core} IN ({', '.join('?' for _ in self.words)})"]

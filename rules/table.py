@@ -193,7 +193,7 @@ def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92) -> str:
     parts += [f"i.{column}, i.{column}_day" for column in times]
     parts += [f"o.{column}" for column in outcome]
     parts += [
-        "p.key AS parent_key",
+        "coalesce(p.key, i.parent_native_id) AS parent_key",
         f"{today} - i.created_at_day AS age_days",
         f"{today} - i.status_since_day AS days_in_status",
         f"{business_days_sql('i.status_since_day', today)} AS business_days_in_status",

@@ -19,18 +19,13 @@ def fold(text: str) -> str:
 
 
 def ascii_or(column: str, native: str, function: str) -> str:
-    """SQL that computes `native` for ASCII texts, and calls the registered `function` for the others."""
-    return f"CASE WHEN length({column}) = length(CAST({column} AS BLOB)) THEN {native} ELSE {function}({column}) END"
+    """SQL that computes `native` for ASCII texts (and NULL), and calls the registered `function` for the others."""
+    return f"CASE WHEN length({column}) <> length(CAST({column} AS BLOB)) THEN {function}({column}) ELSE {native} END"
 
 
 def fold_sql(column: str) -> str:
-    """SQL for `fold` of a column that is not NULL."""
+    """SQL for `fold` of a column; NULL of NULL."""
     return ascii_or(column, f"lower(trim({column}, {_SPACES}))", "fold")
-
-
-def empty_sql(column: str) -> str:
-    """SQL for "there is no text in it": NULL, or nothing but space."""
-    return f"(coalesce({fold_sql(column)}, '') = '')"
 
 
 def register(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,106 @@
+"""Evaluates rules wholly inside SQLite: one statement a rule, no Python for each item.
+
+What is not ASCII is folded by a registered function; nothing else leaves SQLite.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import date
+
+from rules.calendar import fill_table
+from rules.compile import Scope, answer_sql, label_sql, subjects_of
+from rules.ruleset import Rule, RuleSet
+from rules.says import says_sql
+from rules.table import view_sql
+from rules.text import register
+from rules.today import Today
+
+__all__ = ["Evaluation", "RuleCount", "Today", "evaluate", "prepare"]
+
+_CALENDAR_DAYS = 36_525
+"""How far back business days are counted: a century. A wilder date counts as the first day of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """What one rule made of all items."""
+
+    rule: str
+    matched: int
+    considered: int
+    """All items that are not missing."""
+    unknown: int
+    """Items about which the rule could not tell, because a tool cannot answer; they get no label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What became of each rule; the findings are in the temporary table `found`."""
+
+    counts: tuple[RuleCount, ...]
+    failures: tuple[tuple[str, str], ...] = ()
+    """The id of each rule that could not be evaluated, and a sentence why. It has no findings."""
+
+
+def prepare(connection: sqlite3.Connection, today: Today) -> None:
+    """Lay the temporary view `work_item` over the store as of `today`, replacing an earlier one.
+
+    Business days come from a temporary calendar of its own, so that what the store holds for people cannot differ.
+    """
+    register(connection)
+    scope = Scope(today, RuleSet((), ()))
+    connection.create_function("is_placeholder", 1, scope.placeholders, deterministic=True)
+    connection.execute("DROP VIEW IF EXISTS temp.work_item")
+    connection.execute("DROP TABLE IF EXISTS temp.calendar_day")
+    connection.execute("CREATE TEMP TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL)")
+    oldest = connection.execute("SELECT min(status_since_day) FROM item").fetchone()[0]
+    first = max(scope.ordinal - _CALENDAR_DAYS, min(scope.ordinal, oldest or scope.ordinal))
+    fill_table(connection, "temp.calendar_day", today.calendar, date.fromordinal(first), today.date)
+    connection.execute(view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days))
+
+
+def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Evaluation:
+    """Fill the temporary table `found` (item_id, rule, label, reason) with what the rules find today.
+
+    A rule that fails in SQLite fails alone.
+    """
+    prepare(connection, today)
+    connection.execute("DROP TABLE IF EXISTS temp.found")
+    connection.execute("CREATE TEMP TABLE found (item_id INTEGER, rule TEXT, label TEXT, reason TEXT)")
+    considered = connection.execute("SELECT count(*) FROM item WHERE missing_since IS NULL").fetchone()[0]
+    scope, counts, failures = Scope(today, ruleset), list[RuleCount](), list[tuple[str, str]]()
+    for rule in ruleset.rules:
+        try:
+            matched, unknown = _find(connection, rule, scope), _count_unknown(connection, rule, scope)
+        except sqlite3.Error as error:
+            connection.execute("DELETE FROM found WHERE rule = ?", (rule.id,))
+            failures.append((rule.id, f'rule "{rule.id}" could not be evaluated: {error}; its labels stay as they are'))
+        else:
+            counts.append(RuleCount(rule.id, matched, considered, unknown))
+    return Evaluation(tuple(counts), tuple(failures))
+
+
+def _find(connection: sqlite3.Connection, rule: Rule, scope: Scope) -> int:
+    label, reason, answer = label_sql(rule, scope), says_sql(rule.says), answer_sql(rule, scope)
+    cursor = connection.execute(
+        f"INSERT INTO temp.found SELECT id, ?, {label.text}, {reason.text} FROM work_item WHERE {answer.text}",
+        (rule.id, *label.values, *reason.values, *answer.values),
+    )
+    return cursor.rowcount
+
+
+def _count_unknown(connection: sqlite3.Connection, rule: Rule, scope: Scope) -> int:
+    """How often the rule could not tell; only rows that could make it so are looked at."""
+    answer = answer_sql(rule, scope)
+    subjects = subjects_of(rule)
+    if not any(subject.custom for subject in subjects):
+        own = sum({subject.bit for subject in subjects if subject.bit and not subject.from_outcome})
+        outcome = sum({subject.bit for subject in subjects if subject.bit and subject.from_outcome})
+        possible = f"((unknown & {own}) <> 0 OR ifnull((outcome_unknown & {outcome}) <> 0, 1))"
+    else:
+        possible = "1"
+    query = f"SELECT count(*) FROM work_item WHERE {possible} AND {answer.text} IS NULL"
+    count: int = connection.execute(query, answer.values).fetchone()[0]
+    return count

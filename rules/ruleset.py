@@ -1,0 +1,99 @@
+"""Rules as data: what the loader makes of rule files, and everything else reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from rules.clauses import Clause, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung of a ladder: strictly over this much, this label."""
+
+    over: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Other steps, for the items that `when` holds of."""
+
+    when: Clause
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Steps on a number column, rising; an item has the label of the highest step that it has reached, and no other.
+
+    The first override whose `when` holds replaces the steps. Where that cannot be known, nothing is.
+    """
+
+    measure: Subject
+    steps: tuple[Step, ...]
+    overrides: tuple[Override, ...] = ()
+
+    def all_steps(self) -> Iterator[Step]:
+        """The steps and those of all overrides."""
+        yield from self.steps
+        for override in self.overrides:
+            yield from override.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One `[[rule.test]]`: an item as it is at `now`, and the labels that this rule must put on it."""
+
+    now: date | datetime
+    """A date, or a time; without an offset it is local."""
+    item: tuple[tuple[str, object], ...]
+    """Column -> value as TOML has it; `fields` and `unknown` too. Sorted."""
+    expect: frozenset[str]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `[[rule]]`. Either `label` or `ladder` is set."""
+
+    id: str
+    says: tuple[str | Subject, ...]
+    """The reason, as text and the columns to fill in."""
+    when: Clause
+    label: str | None
+    ladder: Ladder | None
+    file: str = field(compare=False)
+    line: int = field(compare=False)
+    tests: tuple[Case, ...] = field(default=(), compare=False)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label that it may put, each once, in the order of the file."""
+        if self.ladder is None:
+            return (self.label,) if self.label else ()
+        return tuple(dict.fromkeys(step.label for step in self.ladder.all_steps()))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All rules of some files, in the order in which they are written."""
+
+    rules: tuple[Rule, ...]
+    files: tuple[str, ...]
+    prefix: str = ""
+    """All labels begin with it; rules do not see labels that do."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Every label that any rule may put."""
+        return frozenset(label for rule in self.rules for label in rule.labels)
+
+    @property
+    def sha(self) -> str:
+        """Changes when the rules mean something else; not with their files' layout, comments or tests."""
+        meaning = [(rule.id, rule.says, rule.when, rule.label, rule.ladder) for rule in self.rules]
+        return hashlib.sha256(repr((self.prefix, meaning)).encode()).hexdigest()

@@ -1,0 +1,95 @@
+"""JSON Schema of a rule file, made from the vocabulary, for editors that complete and check while one writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rules.columns import COLUMNS, Column, Kind
+from rules.words import FORMS
+
+_TYPES: dict[Kind, list[str]] = {
+    Kind.TEXT: ["string", "array"],
+    Kind.CATEGORY: ["string", "array"],
+    Kind.GRADE: ["string", "array"],
+    Kind.DATE: ["string"],
+    Kind.NUMBER: ["string", "number"],
+    Kind.PEOPLE: ["string", "array"],
+    Kind.LABELS: ["string"],
+}
+
+
+def schema() -> dict[str, Any]:
+    """The schema as a JSON document (draft 2020-12)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "unstuck rule file",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["rule"],
+        "properties": {"rule": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/rule"}}},
+        "$defs": {
+            "rule": _rule(),
+            "condition": _condition(),
+            "conditions": {
+                "anyOf": [
+                    {"$ref": "#/$defs/condition"},
+                    {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}},
+                ]
+            },
+            "step": _table({"over": {"type": "number"}, "label": _text()}, "over", "label"),
+            "steps": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}},
+            "ladder": _ladder(),
+            "test": _test(),
+        },
+    }
+
+
+def _text(description: str = "") -> dict[str, Any]:
+    return {"type": "string", "minLength": 1} | ({"description": description} if description else {})
+
+
+def _table(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": list(required)}
+
+
+def _rule() -> dict[str, Any]:
+    properties = {
+        "id": _text("its name, in lower case with hyphens") | {"pattern": "^[a-z0-9]+([-_.][a-z0-9]+)*$"},
+        "says": _text("the reason that people read, with {columns} to fill in"),
+        "label": _text("the label that it puts"),
+        "when": {"$ref": "#/$defs/condition"},
+        "ladder": {"$ref": "#/$defs/ladder"},
+        "test": {"type": "array", "items": {"$ref": "#/$defs/test"}},
+    }
+    either = [{"required": ["label"]}, {"required": ["ladder"]}]
+    return _table(properties, "id", "says", "when") | {"oneOf": either}
+
+
+def _condition() -> dict[str, Any]:
+    # updated_at is left out: our own labels move it
+    columns = {name: _value(column) for name, column in COLUMNS.items() if name != "updated_at"}
+    groups = {name: {"$ref": "#/$defs/conditions"} for name in ("any", "all", "none")}
+    fields = {"type": "object", "minProperties": 1, "additionalProperties": {"type": _TYPES[Kind.TEXT]}}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": columns | groups | {"fields": fields},
+    }
+
+
+def _value(column: Column) -> dict[str, Any]:
+    return {"type": _TYPES[column.kind], "description": column.help, "examples": list(FORMS[column.kind])}
+
+
+def _ladder() -> dict[str, Any]:
+    steps = {"$ref": "#/$defs/steps"}
+    override = _table({"when": {"$ref": "#/$defs/condition"}, "steps": steps}, "when", "steps")
+    measures = [name for name, column in COLUMNS.items() if column.kind is Kind.NUMBER]
+    properties = {"measure": {"enum": measures}, "steps": steps, "override": {"type": "array", "items": override}}
+    return _table(properties, "measure", "steps")
+
+
+def _test() -> dict[str, Any]:
+    expect = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    return _table({"now": {}, "item": {"type": "object"}, "expect": expect}, "now", "item", "expect")

@@ -1,0 +1,26 @@
+"""What an evaluation is told: the time, the calendar, and the settings that give the words their meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+
+from rules.calendar import Calendar
+from rules.grading import SHIPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The moment that rules are evaluated for. `now` is aware; days begin and end in `zone`."""
+
+    now: datetime
+    zone: tzinfo
+    calendar: Calendar
+    review_days: int = 92
+    """An outcome that was reviewed longer ago than this is unreviewed."""
+    placeholders: tuple[str, ...] = SHIPPED
+
+    @property
+    def date(self) -> date:
+        """The local day."""
+        return self.now.astimezone(self.zone).date()
