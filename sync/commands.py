@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rules.ruleset import RuleSet
 
 from connectors import registry
 from connectors.errors import ConnectorError
@@ -24,6 +23,7 @@ from rules import schema as rule_schema
 from rules.calendar import Calendar
 from rules.columns import COLUMNS
 from rules.grading import SHIPPED
+from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
 from sync import output, planfile, schema

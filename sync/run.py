@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import filelock
-from rules.ruleset import RuleSet
 
 from connectors.base import Connector
 from rules import calendar as calendars
 from rules import engine, table
 from rules.grading import SHIPPED, Grader
+from rules.ruleset import RuleSet
 from sync import brakes, ledger
 from sync.apply import ApplyReport, apply_plan
 from sync.clock import Clock
