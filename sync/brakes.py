@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rules.engine import RuleCount
-
 from sync.config import Brakes
 from sync.plan import Plan
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from connectors.errors import ConnectorError
 from sync.stops import Exit, Stop
 from sync.version import VERSION
 
@@ -227,6 +228,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = unstuck.main(given, prog_name="unstuck", standalone_mode=False)
     except Stop as stop:
         sys.exit(_stopped(stop))
+    except ConnectorError as error:
+        click.echo(f"{error}.", err=True)
+        sys.exit(Exit.INVALID)
     except click.ClickException as error:
         error.show()
         sys.exit(Exit.INVALID)

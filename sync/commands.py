@@ -8,19 +8,22 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import click
-from rules.ruleset import RuleSet
 
 from connectors import registry
 from connectors.errors import ConnectorError
 from rules import explain as explaining
 from rules import loader, selftest
+from rules import schema as rule_schema
+from rules.calendar import Calendar
 from rules.columns import COLUMNS
+from rules.grading import SHIPPED
+from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
 from sync import output, planfile, schema
@@ -509,9 +512,13 @@ def rules_check(path: Path | None, files: Sequence[Path]) -> int:
 
 
 def rules_test(path: Path | None, files: Sequence[Path]) -> int:
-    """Run `[[rule.test]]`."""
+    """Run `[[rule.test]]`: on plain weeks, so that a test says the same in every country."""
     ruleset, config = _rules_for(path, files)
-    results = selftest.run(ruleset, today(config, clocks.read().now) if config else None)
+    if config is None:
+        results = selftest.run(ruleset, Calendar(), UTC)
+    else:
+        words = (*SHIPPED, *config.placeholders)
+        results = selftest.run(ruleset, Calendar(config.weekend), UTC, config.review_days, words)
     failures = [result for result in results if not result.passed]
     for failure in failures:
         click.echo(str(failure))
@@ -537,8 +544,4 @@ def rules_columns(form: str) -> None:
 
 def rules_schema(of_config: bool) -> None:
     """JSON Schema."""
-    click.echo(json.dumps(schema.config() if of_config else loader.schema(), indent=2, default=_plain))
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else list(value)  # type: ignore[call-overload]
+    click.echo(json.dumps(schema.config() if of_config else rule_schema.schema(), indent=2))

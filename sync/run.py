@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import filelock
-from rules.ruleset import RuleSet
 
 from connectors.base import Connector
 from rules import calendar as calendars
 from rules import engine, table
 from rules.grading import SHIPPED, Grader
+from rules.ruleset import RuleSet
 from sync import brakes, ledger
 from sync.apply import ApplyReport, apply_plan
 from sync.clock import Clock
@@ -26,6 +27,9 @@ from sync.plan import Plan, plan_labels
 from sync.pull import SourceReport, Terms, pull_source, regrade
 from sync.stops import Exit, InvalidStop, LockedStop, UnsafeStop
 from sync.store import Store
+
+_YEARS_BACK, _YEARS_ON = 30, 3
+"""Public holidays are known to the calendar for so many years."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -136,8 +140,8 @@ def today(config: Config, now: datetime) -> engine.Today:
             config.region,
             config.weekend,
             config.days_off,
-            now.year - 30,
-            now.year + 3,
+            now.year - _YEARS_BACK,
+            now.year + _YEARS_ON,
         )
     except ValueError as error:
         raise InvalidStop(f"{config.path}: calendar: {error}") from error
@@ -258,9 +262,7 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     prepare(store, moment_)
     evaluation = engine.evaluate(connection, ruleset, moment_)
     report.counts = evaluation.counts
-    report.rule_failures = [
-        f'rule "{rule}" failed: {why}; its labels stay as they are.' for rule, why in evaluation.failures
-    ]
+    report.rule_failures = [f"{why}." for _, why in evaluation.failures]
     with store.transaction():
         failed = [rule for rule, _ in evaluation.failures]
         kept = ", ".join("?" for _ in failed)
@@ -279,13 +281,14 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
 
 
 def prepare(store: Store, moment_: engine.Today) -> None:
-    """Make `temp.work_item` show the items as of this moment, with the calendar's days at hand."""
-    signature = f"{moment_.calendar.sha} {moment_.now.year}"
+    """Make `temp.work_item` show the items as of this moment, and keep the calendar that people's own queries use."""
+    calendar = moment_.calendar
+    meaning = [sorted(calendar.weekend), sorted(map(str, calendar.holidays)), moment_.now.year]
+    signature = hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:16]
     if store.setting("calendar") != signature:
+        first, last = (date(moment_.now.year + years, 1, 1) for years in (-_YEARS_BACK, _YEARS_ON))
         with store.transaction() as connection:
-            first = moment_.now.date().replace(year=moment_.now.year - 30, month=1, day=1)
-            last = moment_.now.date().replace(year=moment_.now.year + 3, month=12, day=31)
-            calendars.fill(connection, moment_.calendar, first, last)
+            calendars.fill(connection, calendar, first, last)
             store.remember("calendar", signature)
     engine.prepare(store.connection, moment_)
 

@@ -146,10 +146,10 @@ def test_people_can_read_it_too(town: Town, command: list[str], form: str) -> No
 def test_explain_says_why_and_why_not(town: Town) -> None:
     town.add(1, sponsor="", status_since="2026-03-09T09:00:00+00:00")
     town.unstuck("run", "--apply")
-    said = town.unstuck("explain", "APP-1").out
-    assert "pmo-no-sponsor" in said
-    assert "put on by us on 2026-03-20" in said
-    assert "24 Mar 2026" in said  # the day on which it will have been there for over 10 business days
+    told = town.unstuck("explain", "APP-1").out
+    assert "pmo-no-sponsor" in told
+    assert "put on by us on 2026-03-20" in told
+    assert "24 Mar 2026" in told  # the day on which it will have been there for over 10 business days
     said = town.unstuck("explain", "APP-99")
     assert said.code == 2
     assert 'no item "APP-99"' in said.err

@@ -159,6 +159,8 @@ def test_a_rule_that_is_deleted_takes_its_labels_along(town: Town) -> None:
 def test_our_write_resets_no_clock(town: Town) -> None:
     labelled(town)
     before = town.unstuck("items", "--format", "json").json
+    for number in (1, 2):
+        town.edit(number, updated_at="2026-03-20T12:00:00+00:00")  # as tools do when they are written to
     town.unstuck("run", "--apply", "--full")
     after = town.unstuck("items", "--format", "json").json
     for item in (*before, *after):
@@ -216,7 +218,7 @@ def test_commands_that_should_not_write_do_not(town: Town, command: list[str]) -
     town.add(1, sponsor="")
     town.unstuck("run")
     before = town.world_file.read_bytes()
-    assert town.unstuck(*command).code in (0, 1)
+    assert town.unstuck(*command).code == 0
     assert town.world_file.read_bytes() == before
 
 
@@ -342,7 +344,9 @@ def test_a_tool_that_stops_answering_while_we_write(town: Town) -> None:
     town.world = {**town.world, "outage": {"writes": 1}}
     said = town.unstuck("run", "--apply")
     assert said.code == 1
-    assert said.err.count("\n") == 1
+    assert [line for line in said.err.splitlines() if line.startswith("tool")] == [
+        "tool: Delivery: the tool stopped answering; the next run goes on from here."
+    ]
     town.world = {**town.world, "outage": {}}
     assert town.unstuck("run", "--apply").code == 0
     assert [write["item"] for write in town.writes] == ["1", "2", "3"]
