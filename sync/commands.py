@@ -416,9 +416,7 @@ def status(path: Path | None, form: str) -> None:
     with _looking(path) as (config, store):
         state = {
             "store": str(config.store),
-            "runs": store.rows(
-                "SELECT id, started_at, command, rehearsal, exit_code FROM run ORDER BY id DESC LIMIT 5"
-            ),
+            "runs": _last_runs(store),
             "sources": _source_states(config, store),
             "findings": store.value("SELECT count(*) FROM finding"),
             "labels": store.value("SELECT count(*) FROM ledger WHERE off_at IS NULL"),
@@ -429,7 +427,7 @@ def status(path: Path | None, form: str) -> None:
         output.emit_json(state)
         return
     click.echo(f"Store: {state['store']}\n")
-    columns = ("source", "system", "collections", "items", "newest_data", "pulled_at", "problem")
+    columns = ("source", "system", "collections", "items", "oldest_data", "newest_data", "pulled_at", "problem")
     output.table([[output.as_text(row[name]) for name in columns] for row in state["sources"]], columns)
     click.echo(
         f"\n{state['findings']} finding(s), {state['labels']} label(s) put on by us, {state['vetoes']} veto(es), "
@@ -439,19 +437,26 @@ def status(path: Path | None, form: str) -> None:
     output.table(runs, ("run", "started_at", "command", "rehearsal", "exit_code"))
 
 
+def _last_runs(store: Store) -> list[dict[str, Any]]:
+    rows = store.rows("SELECT id AS run, started_at, command, rehearsal, exit_code FROM run ORDER BY id DESC LIMIT 5")
+    return [{**row, "rehearsal": bool(row["rehearsal"])} for row in rows]
+
+
 def _source_states(config: Config, store: Store) -> list[dict[str, Any]]:
     rows = {
         row["source"]: row
         for row in store.rows(
             "SELECT c.source, count(*) AS collections, sum((SELECT count(*) FROM item i WHERE i.source = c.source "
             "AND i.collection = c.native_id AND i.missing_since IS NULL)) AS items, "
+            "min(coalesce(c.as_of, c.complete_at)) AS oldest_data, "
             "max(coalesce(c.as_of, c.complete_at)) AS newest_data, max(c.pulled_at) AS pulled_at, "
             "max(c.problem) AS problem FROM collection c GROUP BY c.source"
         )
     }
-    empty = {"collections": 0, "items": 0, "newest_data": None, "pulled_at": None, "problem": None}
+    empty = dict.fromkeys(("oldest_data", "newest_data", "pulled_at", "problem"))
     return [
-        {**rows.get(name, empty), "source": name, "system": source.system} for name, source in config.sources.items()
+        {"source": name, "system": source.system, "collections": 0, "items": 0, **rows.get(name, empty)}
+        for name, source in config.sources.items()
     ]
 
 

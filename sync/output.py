@@ -38,6 +38,8 @@ def as_text(value: object) -> str:
     """One cell."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(str(entry) for entry in value)
     if isinstance(value, dict):
