@@ -105,8 +105,8 @@ class Page:
     complete: bool = False
     """On the last page only, and only if the tool gave everything that was asked for."""
     full: bool = False
-    """On the complete page: the pull's pages together held *every* item of the collection, so that an item
-    which was not among them is gone. Never set on a pull that went on from a cursor."""
+    """On the complete page: the pages of this very pull together held *every* item of the collection, so that an
+    item which was not among them is gone. A pull that went on from a cursor may say so only if it gave them all."""
     as_of: datetime | None = None
     """When this was the state of things, if that is not now: a file's status date."""
     copy_outdated: bool = False

@@ -36,7 +36,7 @@ from connectors.base import (
     Page,
     SourceSetup,
 )
-from connectors.errors import BusyError, InputError, SetupError, UnsafeError
+from connectors.errors import BusyError, GoneError, InputError, SetupError, UnsafeError
 from connectors.model import Certainty, Cursor, ItemRef, LabelChange, StatusCategory, Transition, WorkItem
 
 Json = dict[str, Any]
@@ -80,6 +80,10 @@ class MemoryConnector:
 
     def pull(self, collection: Collection, cursor: Cursor | None) -> Iterator[Page]:
         world = read_world(self._file)
+        if collection.native_id not in {known.native_id for known in parse_collections(world)}:
+            raise GoneError(
+                f'the collection "{collection.name}" is not there any more', "correct the config if it moved"
+            )
         pieces = cut(entries_after(cursor, in_collection(world, collection)), self._page_size)
         readable = True
         for number, piece in enumerate(pieces, start=1):
@@ -116,7 +120,7 @@ class MemoryConnector:
         if self._writes >= world["outage"].get("writes", self._writes + 1):
             raise BusyError("the tool stopped answering", "the next run goes on from here")
         self._writes += 1
-        world["changed"] += 1
+        world["changed"] = 1 + last_change(world)
         entry |= {"labels": labels, "changed": world["changed"]}
         record = {"by": "us", "item": change.ref.native_id, "add": [*change.add], "remove": [*change.remove]}
         world["log"].append(record)
@@ -204,6 +208,11 @@ def in_collection(world: Json, collection: Collection) -> list[Json]:
     ]
 
 
+def last_change(world: Json) -> int:
+    """The number of the latest change, also where a person's edit of the file forgot to count it."""
+    return max(int(entry.get("changed", 0)) for entry in [world, *world["items"], *world["deleted"]])
+
+
 def entries_after(cursor: Cursor | None, entries: Sequence[Json]) -> list[Json]:
     """What a pull that goes on from `cursor` gives, in its order."""
     return sorted((entry for entry in entries if cursor is None or place(entry) > after(cursor)), key=place)
@@ -234,8 +243,8 @@ def parse_page(entries: Sequence[Json], setup: SourceSetup, start: Cursor | None
         if entry.get("is_deleted"):
             continue
         try:
-            transitions += parse_transitions(entry, setup)
             items.append(parse_item(entry, setup))
+            transitions += parse_transitions(entry, setup)
         except (KeyError, ValueError, TypeError) as error:
             skipped.append(f"item {entry['native_id']} cannot be read ({error!r}); correct it in the tool")
     deleted = tuple(ItemRef(setup.name, str(entry["native_id"])) for entry in entries if entry.get("is_deleted"))

@@ -319,8 +319,9 @@ def _refuse_near_misses(subject: Subject, text: str) -> None:
         if match and not _FIXED.fullmatch(text):
             wanted = match.expand(repair)
             break
-    if wanted is None and folded not in _TEXT_WORDS:
-        wanted = next(iter(difflib.get_close_matches(folded, _TEXT_WORDS, 1, 0.86)), None)
+    bare = folded.removeprefix("not ").strip()
+    if wanted is None and bare not in _TEXT_WORDS:
+        wanted = next(iter(difflib.get_close_matches(bare, _TEXT_WORDS, 1, 0.86)), None)
     if wanted is not None:
         exact = _exactly(text) if folded and subject.kind is Kind.TEXT else ""
         raise WordError(f'"{text}" is no word of the rule language (did you mean "{wanted}"?){exact}')

@@ -213,7 +213,7 @@ def _run_and_tell(config: Config, ruleset: RuleSet, wish: Wish, as_json: bool) -
 
 def _needs_a_person(report: RunReport) -> bool:
     """Whether cron should mail this: something failed, was refused, or waits to be approved."""
-    return bool(report.problems or report.tripped or (not report.applied and not report.plan.empty))
+    return bool(report.problems or report.notices or report.tripped or (not report.applied and not report.plan.empty))
 
 
 def _tell(report: RunReport) -> None:

@@ -103,19 +103,24 @@ def _mention_absent(store: Store, source: Source, listed: Sequence[Collection], 
     """A collection that is not there any more is not an empty one: its items stay as they were."""
     there = {collection.native_id for collection in listed}
     stored = store.rows(
-        "SELECT c.native_id, c.name, count(i.id) AS items FROM collection c JOIN item i "
+        "SELECT c.native_id, c.name, c.problem, count(i.id) AS items FROM collection c JOIN item i "
         "ON i.source = c.source AND i.collection = c.native_id AND i.missing_since IS NULL "
         "WHERE c.source = ? GROUP BY c.id",
         (source.name,),
     )
     gone = [row for row in stored if row["native_id"] not in there]
     # All of them at once is a share that is not mounted or a token that lost its rights, not tidying up.
-    kind = report.problems if gone and len(gone) == len(stored) else report.notices
+    lost_all = bool(gone) and len(gone) == len(stored)
     for row in gone:
-        kind.append(
-            f"{source.name}: {row['name']} is not there any more; its {row['items']} items and their labels are kept "
-            "as they were: put it back if that was not meant."
+        told = (
+            f"is not there any more; its {row['items']} items and their labels are kept as they were: "
+            "put it back if that was not meant"
         )
+        if lost_all:
+            report.problems.append(f"{source.name}: {row['name']} {told}.")
+        elif row["problem"] != told:  # once; from then on `unstuck status` shows it
+            report.notices.append(f"{source.name}: {row['name']} {told}.")
+        _remember_problem(store, source, Collection(row["native_id"], row["name"]), told)
 
 
 def _remember_problem(store: Store, source: Source, collection: Collection, problem: str) -> None:

@@ -115,14 +115,23 @@ class Outline:
         if uid == 0 or self._is_bad(uid, record) or uid is None:
             return None
         level = _level(record)
-        if self._recurring is not None and level > self._recurring:
+        if self._is_occurrence(level, _flag(record, "Recurring")):
             return None
-        self._recurring = level if _flag(record, "Recurring") else None
         while self._above and self._above[-1][0] >= level:
             self._above.pop()
         parent = self._above[-1][1] if self._above else None
         self._above.append((level, uid))
         return uid, parent
+
+    def _is_occurrence(self, level: int, recurring: bool) -> bool:
+        """Whether this is one date of a recurring task above it; real work below such a task is none."""
+        if self._recurring is not None and level <= self._recurring:
+            self._recurring = None
+        if recurring and self._recurring is not None:
+            return True
+        if recurring:
+            self._recurring = level
+        return False
 
     def _is_bad(self, uid: int | None, record: Record) -> bool:
         title = record.get("Name", "").strip() or "(no name)"
