@@ -18,7 +18,7 @@ from connectors.base import ChangeResult, Collection, Connector, Granularity, Ou
 from connectors.model import ItemRef, LabelChange
 from rules.table import moment
 from sync.plan import Plan, PlannedChange
-from sync.pull import sentence
+from sync.pull import placed, sentence
 from sync.store import Store
 
 _WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
@@ -92,7 +92,7 @@ class _Writer:
             raise
         except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
             failed = True
-            self.report.problems.append(f"{self.source}: {self.collection.name}: {sentence(error)}")
+            self.report.problems.append(placed(self.source, self.collection, sentence(error)))
         # Intents without a result stay open: whether they were written is seen in the tool by the next run.
         if self.whole and not failed:
             self._copy_is_current()

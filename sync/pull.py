@@ -86,9 +86,15 @@ def pull_source(store: Store, source: Source, connector: Connector, terms: Terms
         except sqlite3.Error:
             raise
         except Exception as error:  # noqa: BLE001
-            report.problems.append(f"{source.name}: {collection.name}: {sentence(error)}")
+            report.problems.append(placed(source.name, collection, sentence(error)))
             _remember_problem(store, source, collection, sentence(error))
     return report
+
+
+def placed(source: str, collection: Collection, text: str) -> str:
+    """A sentence with where it happened in front; a collection that it begins with is not named twice."""
+    known = text.startswith((collection.name, collection.native_id))
+    return f"{source}: {text}" if known else f"{source}: {collection.name}: {text}"
 
 
 def sentence(error: Exception) -> str:
@@ -191,7 +197,7 @@ class _Pull:
             self._mark_missing(connection, ref)
         self.skipped = self.skipped or bool(page.skipped)
         for sentence in page.skipped:
-            self.report.problems.append(f"{self.source.name}: {self.collection.name}: {sentence}")
+            self.report.problems.append(placed(self.source.name, self.collection, sentence))
         if page.cursor is not None:
             self._remember(connection, cursor=page.cursor.value)
 
