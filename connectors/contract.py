@@ -1,7 +1,8 @@
 """The contract suite: what every connector, shipped or plugged in, is held to.
 
-Subclass `ConnectorContract` (for a tool behind HTTP, `connectors.contract_http.HttpConnectorContract`), name the connector, and give it a `World`: a stand-in for
-the tool in which the suite can act as the people who use it. pytest is needed to run it, and nothing else imports it.
+Subclass `ConnectorContract`, name the connector, and give it a `World`: a stand-in for the tool in which the suite can
+act as the people who use it. For a tool behind HTTP take `connectors.contract_http.HttpConnectorContract` instead.
+pytest is needed to run it, and nothing else imports it.
 
     class TestMemory(ConnectorContract):
         connector = MemoryConnector
