@@ -160,8 +160,10 @@ class _Writer:
                     self._enter(connection, change.item_id, intent)
             self._finish_intents(connection, intents[change.ref], result.outcome, "")
             labels = self._labels_now(connection, change, result)
+            # Without its hash the next pull reads the item anew: if a person took the label off at once, the item
+            # looks exactly as it did before our write.
             connection.execute(
-                "UPDATE item SET labels = ?, version = coalesce(?, version) WHERE id = ?",
+                "UPDATE item SET labels = ?, version = coalesce(?, version), hash = NULL WHERE id = ?",
                 (json.dumps(labels, ensure_ascii=False), result.version, change.item_id),
             )
         self.report.items += 1
