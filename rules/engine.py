@@ -6,6 +6,7 @@ What is not ASCII is folded by a registered function; nothing else leaves SQLite
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -70,10 +71,11 @@ def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> 
     connection.execute("DROP TABLE IF EXISTS temp.found")
     connection.execute("CREATE TEMP TABLE found (item_id INTEGER, rule TEXT, label TEXT, reason TEXT)")
     considered = connection.execute("SELECT count(*) FROM item WHERE missing_since IS NULL").fetchone()[0]
+    masks = connection.execute("SELECT DISTINCT unknown, outcome_unknown FROM work_item").fetchall()
     scope, counts, failures = Scope(today, ruleset), list[RuleCount](), list[tuple[str, str]]()
     for rule in ruleset.rules:
         try:
-            matched, unknown = _find(connection, rule, scope), _count_unknown(connection, rule, scope)
+            matched, unknown = _find(connection, rule, scope), _count_unknown(connection, rule, scope, masks)
         except sqlite3.Error as error:
             connection.execute("DELETE FROM found WHERE rule = ?", (rule.id,))
             failures.append((rule.id, f'rule "{rule.id}" could not be evaluated: {error}; its labels stay as they are'))
@@ -91,16 +93,21 @@ def _find(connection: sqlite3.Connection, rule: Rule, scope: Scope) -> int:
     return cursor.rowcount
 
 
-def _count_unknown(connection: sqlite3.Connection, rule: Rule, scope: Scope) -> int:
-    """How often the rule could not tell; only rows that could make it so are looked at."""
-    answer = answer_sql(rule, scope)
+def _count_unknown(
+    connection: sqlite3.Connection, rule: Rule, scope: Scope, masks: Sequence[tuple[int, int | None]]
+) -> int:
+    """How often the rule could not tell. `masks` are those that occur: mostly a look at them is enough."""
     subjects = subjects_of(rule)
-    if not any(subject.custom for subject in subjects):
-        own = sum({subject.bit for subject in subjects if subject.bit and not subject.from_outcome})
-        outcome = sum({subject.bit for subject in subjects if subject.bit and subject.from_outcome})
-        possible = f"((unknown & {own}) <> 0 OR ifnull((outcome_unknown & {outcome}) <> 0, 1))"
-    else:
-        possible = "1"
-    query = f"SELECT count(*) FROM work_item WHERE {possible} AND {answer.text} IS NULL"
+    own = sum({subject.bit for subject in subjects if subject.bit and not subject.from_outcome})
+    outcome = sum({subject.bit for subject in subjects if subject.bit and subject.from_outcome})
+    custom = any(subject.custom for subject in subjects)
+    if not custom and not any(
+        mine & own or (outcome if theirs is None else theirs & outcome) for mine, theirs in masks
+    ):
+        return 0
+    possible = "1" if custom else f"((unknown & {own}) <> 0 OR ifnull((outcome_unknown & {outcome}) <> 0, {outcome}))"
+    answer = answer_sql(rule, scope)
+    # CASE, as SQLite may otherwise work out the whole answer first
+    query = f"SELECT count(*) FROM work_item WHERE CASE WHEN {possible} THEN {answer.text} IS NULL END"
     count: int = connection.execute(query, answer.values).fetchone()[0]
     return count

@@ -124,7 +124,7 @@ def _explain_rule(item: _Item, rule: Rule) -> RuleAnswer:
         matched,
         item.ask(says_sql(rule.says)) if matched else "",
         tuple(clauses),
-        clears_when=_clears_when(clauses, rule) if matched else "",
+        clears_when=_clears_when(rule) if matched else "",
         next_step=_next_step(item, rule, steps) if matched and steps else None,
     )
 
@@ -140,9 +140,13 @@ def _clauses(item: _Item, clause: Clause, depth: int) -> Iterator[ClauseAnswer]:
         return
     answer = _answer(item.ask(clause_sql(clause, item.scope)))
     text = phrases.JOINTS[clause.joint]
-    yield ClauseAnswer(answer, text, f"{len(clause.parts)} conditions", depth)
+    yield ClauseAnswer(answer, text, _how_many(clause), depth)
     for part in clause.parts:
         yield from _clauses(item, part, depth + 1)
+
+
+def _how_many(group: Group) -> str:
+    return "one condition" if len(group.parts) == 1 else f"{len(group.parts)} conditions"
 
 
 def _answer(value: int | None) -> Answer:
@@ -167,6 +171,8 @@ def _asks_of_nothing(item: _Item, test: Test) -> bool:
 def _value(item: _Item, subject: Subject) -> str:
     """What is there, and where it came from."""
     value = str(item.ask(value_sql(subject)))
+    if subject.name == "outcome_grade" and item.ask(Sql("ifnull(outcome_metric, '') <> ''")):
+        value += f': "{item.ask(value_sql(Subject("outcome_metric")))}"'
     if subject.from_outcome and not subject.custom:
         giver = item.ask(Sql("outcome_from"))
         return f"{value} (inherited from {giver})" if giver else value
@@ -245,8 +251,10 @@ def _next_step(item: _Item, rule: Rule, steps: tuple[Step, ...]) -> tuple[str, d
     return (later[0].label, day) if day else None
 
 
-def _clears_when(clauses: list[ClauseAnswer], rule: Rule) -> str:
-    parts = [phrases.clears(part) for part in _top_level(rule.when)]
+def _clears_when(rule: Rule) -> str:
+    """Each thing that would end the match by itself. What a `none` shuts out is not among them: nobody aims for it."""
+    top = [part for part in _top_level(rule.when) if isinstance(part, Test) or part.joint is not Joint.NONE]
+    parts = [phrases.clears(part) for part in top]
     if rule.ladder is not None:
         parts.append(phrases.clears(steps_test(rule.ladder, rule.ladder.steps[0])))
     return " or ".join(dict.fromkeys(parts))

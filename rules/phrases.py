@@ -77,6 +77,8 @@ def _clears_negated(test: Test) -> str:
         return f"{test.subject} is emptied"
     if isinstance(test.words[0], OneOf) and test.subject.kind in (Kind.LABELS, Kind.PEOPLE):
         return f"{test.subject} has {' or '.join(test.words[0].values)}"
+    if test.subject.kind is Kind.CATEGORY:
+        return f"the status becomes {test.wrote.removeprefix('not ')}"
     if isinstance(test.words[0], OneOf):
         values = " or ".join(value.replace("_", " ") for value in test.words[0].values)
         return f"{test.subject} becomes {values}"

@@ -43,7 +43,7 @@ def _shown(subject: Subject) -> str:
         case Kind.DATE:
             return _at_least(name, day_sql(f"{name}_day"), before=False)
         case Kind.NUMBER:
-            return f"printf('%.15g', {name})" if name == "percent_complete" else name
+            return f"CASE WHEN {name} IS NOT NULL THEN printf('%.15g', {name}) END"
         case Kind.CATEGORY | Kind.GRADE:
             return f"replace({name}, '_', ' ')"
         case Kind.PEOPLE | Kind.LABELS:

@@ -17,8 +17,8 @@ import click
 
 from connectors import registry
 from connectors.errors import ConnectorError
+from rules import engine, loader, selftest
 from rules import explain as explaining
-from rules import loader, selftest
 from rules import schema as rule_schema
 from rules.calendar import Calendar
 from rules.columns import COLUMNS
@@ -30,7 +30,7 @@ from sync import output, planfile, schema
 from sync.brakes import NAMES as BRAKES
 from sync.config import Config
 from sync.plan import Plan
-from sync.run import RunReport, Wish, cycle, locked, prepare, today
+from sync.run import RunReport, Wish, cycle, locked, today
 from sync.stops import Exit, InvalidStop
 from sync.store import Store, explain_error, open_store
 
@@ -318,7 +318,7 @@ def _looking(path: Path | None) -> Iterator[tuple[Config, Store]]:
     clock = clocks.read()
     _rehearsal_note(clock)
     with _store(config, create=False) as store:
-        prepare(store, today(config, clock.now))
+        engine.prepare(store.connection, today(config, clock.now))
         yield config, store
 
 
@@ -373,7 +373,7 @@ def explain(path: Path | None, key: str, form: str) -> None:
     _rehearsal_note(clock)
     with _store(config, create=False) as store:
         moment = today(config, clock.now)
-        prepare(store, moment)
+        engine.prepare(store.connection, moment)
         found = store.rows(
             "SELECT id, source, key, title FROM temp.work_item WHERE key = ? COLLATE NOCASE OR native_id = ?",
             (key, key),

@@ -259,7 +259,7 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     wish.progress("evaluating rules")
     connection = store.connection
     moment_ = today(config, clock.now)
-    prepare(store, moment_)
+    _keep_calendar(store, moment_)
     evaluation = engine.evaluate(connection, ruleset, moment_)
     report.counts = evaluation.counts
     report.rule_failures = [f"{why}." for _, why in evaluation.failures]
@@ -280,8 +280,8 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     report.findings = store.value("SELECT count(*) FROM finding")
 
 
-def prepare(store: Store, moment_: engine.Today) -> None:
-    """Make `temp.work_item` show the items as of this moment, and keep the calendar that people's own queries use."""
+def _keep_calendar(store: Store, moment_: engine.Today) -> None:
+    """Keep the business days in the store, for people who query it with other programs."""
     calendar = moment_.calendar
     meaning = [sorted(calendar.weekend), sorted(map(str, calendar.holidays)), moment_.now.year]
     signature = hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:16]
@@ -290,7 +290,6 @@ def prepare(store: Store, moment_: engine.Today) -> None:
         with store.transaction() as connection:
             calendars.fill(connection, calendar, first, last)
             store.remember("calendar", signature)
-    engine.prepare(store.connection, moment_)
 
 
 def _plan(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport) -> Mapping[str, tuple[int, int]]:

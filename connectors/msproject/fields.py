@@ -144,10 +144,10 @@ def _parse_definition(field_id: int, record: Record) -> Definition:
 
 
 def find_definition(name: str, definitions: Iterable[Definition]) -> Definition | None:
-    """The custom field that people see under this name: by alias before Project's own name."""
+    """The custom field that people see under this name: by alias before its own name or number."""
     wanted, definitions = plain(name), list(definitions)
     by_alias = [each for each in definitions if each.alias and plain(each.alias) == wanted]
-    by_name = [each for each in definitions if plain(each.name) == wanted]
+    by_name = [each for each in definitions if wanted in (plain(each.name), str(each.field_id))]
     return next(iter(by_alias + by_name), None)
 
 

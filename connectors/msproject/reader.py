@@ -21,7 +21,7 @@ MAX_TASKS = 1_000_000
 
 _HEAD = ("Name", "Title", "GUID", "StatusDate", "CurrentDate", "LastSaved")
 
-_TASK = (
+TASK_ELEMENTS = (
     "UID", "Name", "IsNull", "ExternalTask", "Active", "Recurring", "Summary", "Milestone", "IsSubproject",
     "OutlineLevel", "OutlineNumber", "PercentComplete", "ActualStart", "ActualFinish", "Stop", "Resume", "CreateDate",
     "Deadline", "Finish", "Priority", "Contact", "HyperlinkAddress", "Notes",
@@ -96,7 +96,7 @@ def _task_shape(extra: frozenset[str], emit: Callable[[Record], None]) -> Shape:
     }
     if "Baseline" in extra:
         nested["Baseline"] = Shape("Number", *BASELINE)
-    return Shape(*_TASK, *_ENTERPRISE, *(extra - {"Baseline"}), nested=nested, emit=emit)
+    return Shape(*TASK_ELEMENTS, *_ENTERPRISE, *(extra - {"Baseline"}), nested=nested, emit=emit)
 
 
 def read_head(stream: BinaryIO, name: str) -> Export:

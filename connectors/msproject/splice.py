@@ -14,6 +14,7 @@ from typing import BinaryIO, Literal
 from xml.sax.saxutils import escape
 
 from connectors.base import ChangeResult, Outcome
+from connectors.errors import BusyError
 from connectors.model import ItemRef, LabelChange
 from connectors.msproject.fields import (
     LOCAL,
@@ -29,7 +30,7 @@ from connectors.msproject.fields import (
     secondary_pid,
 )
 from connectors.msproject.parse import parse_labels
-from connectors.msproject.xml import CHUNK, Pass, Record, Shape
+from connectors.msproject.xml import CHUNK, MAX_TAG, Pass, Record, Shape
 
 DEFAULT_FIELD = "Labels"
 MAX_VALUE = 255
@@ -158,12 +159,12 @@ class Bytes:
     def tag_end(self, offset: int) -> int:
         """The offset after the tag that starts at `offset`."""
         length = _AROUND
-        while True:
-            text = self._text(offset, length)
-            match = re.match(r"""<(?:[^>"']|"[^"]*"|'[^']*')*+>""", text)
+        while length <= 2 * self._width * MAX_TAG:
+            match = re.match(r"""<(?:[^>"']|"[^"]*"|'[^']*')*+>""", self._text(offset, length))
             if match:
                 return offset + self.size(match[0])
             length *= 2
+        raise BusyError("an export was written to while it was read", "nothing to do; the next run reads it again")
 
     def element_end(self, end: int, local: str) -> int:
         """The offset after an element, given what a placed record holds as its `/@`."""

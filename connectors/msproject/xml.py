@@ -116,7 +116,7 @@ class Pass:
     def _check_held(self) -> None:
         if self._fed - max(self._parser.CurrentByteIndex, 0) > MAX_TAG + CHUNK:
             raise self._hostile("a tag", f"{MAX_TAG:,} bytes")
-        if len(self._pieces) > 2 * MAX_TEXT // self._parser.buffer_size:
+        if sum(map(len, self._pieces)) > MAX_TEXT:
             raise self._hostile("a text", f"{MAX_TEXT:,} characters")
 
     def _hostile(self, what: str, limit: str) -> InputError:
