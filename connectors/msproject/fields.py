@@ -176,7 +176,10 @@ def _find_baseline(name: str) -> Field | None:
     return Field(BASELINE[element], element=element, baseline=match[1] or "0")
 
 
+_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,18})\s*")
+
+
 def parse_int(text: str | None) -> int | None:
     """A whole number of at most 18 digits, or `None`."""
-    match = re.fullmatch(r"\s*([+-]?[0-9]{1,18})\s*", text or "")
+    match = _INTEGER.fullmatch(text or "")
     return int(match[1]) if match else None

@@ -359,9 +359,12 @@ def parse_labels(text: str) -> tuple[str, ...]:
     return tuple(sorted({label.strip() for label in text.split(";")} - {""}))
 
 
+_PERCENT = re.compile(r"\s*([0-9]{1,6}(\.[0-9]{0,6})?)\s*")
+
+
 def parse_percent(text: str | None) -> float | None:
     """0 to 100, or `None`."""
-    match = re.fullmatch(r"\s*([0-9]{1,6}(\.[0-9]{0,6})?)\s*", text or "")
+    match = _PERCENT.fullmatch(text or "")
     return min(float(match[1]), 100.0) if match else None
 
 

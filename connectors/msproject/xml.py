@@ -20,13 +20,16 @@ MAX_TEXT = 1 << 20
 """Characters in one field; Project's own notes end at 65,535."""
 MAX_TAG = 1 << 20
 """Bytes in one tag with its attributes."""
-MAX_NAMES = 1000
-"""Distinct unwanted element names that one shape remembers."""
+MAX_NAMES = 10_000
+"""Distinct unwanted names among the children of one kind of element."""
 
 Record = dict[str, Any]
 """A wanted element: leaf name -> text, nested name -> list of records. In a placed shape also `@` and `/@`, the byte
 offsets of its start and of its end tag, and `@NAME` and `/@NAME` for its leaves. An element that closes itself
 (`<X/>`) has the offset after it in place of that of an end tag."""
+
+
+_Handlers = tuple[Callable[[str, object], None], Callable[[str], None]]
 
 
 class Shape:
@@ -47,15 +50,18 @@ class Shape:
         """Nothing is wanted beyond the start of this element: the pass ends with the chunk that holds it."""
         self.wanted: dict[str, Shape | str] = {leaf: leaf for leaf in leaves}
         self.wanted.update(nested or {})
-        self.seen: dict[str, tuple[str, Shape | str | None]] = {}
+        self.known: dict[str, Shape | str] = {}
+        """Names as written, with their prefix -> the shape, or the local name of a leaf."""
+        self.skipped: set[str] = set()
+        """Names as written that are not wanted."""
 
-    def child(self, written: str) -> tuple[str, Shape | str | None]:
-        """The local name of `written` (it may have a prefix) and what to do with it; `None` skips it."""
+    def meet(self, written: str) -> None:
+        """Enter a name that was not seen before as known or skipped."""
         local = written.rpartition(":")[2]
-        found = (local, self.wanted.get(local))
-        if len(self.seen) < MAX_NAMES:
-            self.seen[written] = found
-        return found
+        if local in self.wanted:
+            self.known[written] = self.wanted[local]
+        else:
+            self.skipped.add(written)
 
 
 class Pass:
@@ -69,23 +75,16 @@ class Pass:
         """What the root's tag has before its name: `p:` in `<p:Project>`."""
         self.digest = sha256()
         self._fed = 0
-        self._skipping = 0
         self._enough = False
         self._shapes = [Shape(nested={"Project": project})]
         self._records: list[Record] = [{}]
         self._pieces: list[str] = []
-        self._leaf: str | None = None
-        self._parser = self._make_parser()
-
-    def _make_parser(self) -> expat.XMLParserType:
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.ordered_attributes = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.StartDoctypeDeclHandler = self._doctype
-        parser.XmlDeclHandler = self._declaration
-        return parser
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.ordered_attributes = True
+        self._parser.StartElementHandler, self._parser.EndElementHandler = self._make_handlers()
+        self._parser.StartDoctypeDeclHandler = self._doctype
+        self._parser.XmlDeclHandler = self._declaration
 
     @property
     def project(self) -> Record:
@@ -133,61 +132,81 @@ class Pass:
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self.declared = encoding
 
-    def _start(self, written: str, _attributes: object) -> None:
-        if self._skipping:
-            self._skipping += 1
-            if self._skipping > MAX_DEPTH:
-                raise self._hostile("elements nested", f"{MAX_DEPTH} levels")
-            return
-        shape = self._shapes[-1]
-        local, child = shape.seen.get(written) or shape.child(written)
-        if child is None or self._leaf is not None:
-            self._skip(written)
-        elif isinstance(child, str):
-            self._leaf = local
-            self._parser.CharacterDataHandler = self._pieces.append
-            if shape.placed:
-                self._records[-1]["@" + local] = self._parser.CurrentByteIndex
-        else:
-            self._open(written, local, child)
+    def _make_handlers(self) -> _Handlers:  # noqa: C901 - the hot loop, in one scope on purpose
+        """What expat calls at the start and at the end of every element.
 
-    def _skip(self, written: str) -> None:
-        if len(self._shapes) == 1:
+        Closures and not methods: 100,000 tasks make twenty million calls, and cells are read faster than attributes.
+        """
+        parser, pieces, records, shapes = self._parser, self._pieces, self._records, self._shapes
+        shape, skipping = shapes[-1], 0
+        known, skipped = shape.known, shape.skipped
+        leaf: str | None = None
+
+        def start(written: str, _attributes: object) -> None:
+            nonlocal shape, known, skipped, skipping, leaf
+            if skipping:
+                skipping += 1
+                if skipping > MAX_DEPTH:
+                    raise self._hostile("elements nested", f"{MAX_DEPTH} levels")
+            elif written in skipped or leaf is not None:
+                skipping = 1
+            elif written not in known:
+                self._meet(written)
+                start(written, _attributes)
+            elif isinstance(child := known[written], str):
+                leaf = child
+                parser.CharacterDataHandler = pieces.append
+                if shape.placed:
+                    records[-1]["@" + child] = parser.CurrentByteIndex
+            else:
+                self._open(written, child)
+                shape, known, skipped = child, child.known, child.skipped
+
+        def end(_written: str) -> None:
+            nonlocal shape, known, skipped, skipping, leaf
+            if skipping:
+                skipping -= 1
+            elif leaf is not None:
+                parser.CharacterDataHandler = None
+                records[-1][leaf] = pieces[0] if len(pieces) == 1 else self._joined()
+                pieces.clear()
+                if shape.placed:
+                    records[-1]["/@" + leaf] = parser.CurrentByteIndex
+                leaf = None
+            else:
+                self._close()
+                shape = shapes[-1]
+                known, skipped = shape.known, shape.skipped
+
+        return start, end
+
+    def _joined(self) -> str:
+        text = "".join(self._pieces)
+        if len(text) > MAX_TEXT:
+            raise self._hostile("a text", f"{MAX_TEXT:,} characters")
+        return text
+
+    def _meet(self, written: str) -> None:
+        """Let the present shape know a new name. Raises `InputError` for a root that is not `Project`."""
+        shape = self._shapes[-1]
+        shape.meet(written)
+        if len(self._shapes) == 1 and written in shape.skipped:
             raise InputError(
                 f"{self.name} is no MS Project export: its root is <{written[:80]}>",
                 "use File > Save As > XML Format (*.xml) in Project",
             )
-        self._skipping = 1
+        if len(shape.skipped) > MAX_NAMES:
+            raise self._hostile("different elements", f"{MAX_NAMES:,} names")
 
-    def _open(self, written: str, local: str, shape: Shape) -> None:
+    def _open(self, written: str, shape: Shape) -> None:
         self._enough |= shape.last
         if len(self._shapes) == 1:
             self.prefix = written.removesuffix("Project")
         record: Record = {"@": self._parser.CurrentByteIndex} if shape.placed else {}
         if shape.emit is None:
-            self._records[-1].setdefault(local, []).append(record)
+            self._records[-1].setdefault(written.rpartition(":")[2], []).append(record)
         self._records.append(record)
         self._shapes.append(shape)
-
-    def _end(self, _written: str) -> None:
-        if self._skipping:
-            self._skipping -= 1
-        elif self._leaf is not None:
-            self._close_leaf(self._leaf)
-        else:
-            self._close()
-
-    def _close_leaf(self, leaf: str) -> None:
-        self._parser.CharacterDataHandler = None
-        text = "".join(self._pieces)
-        if len(text) > MAX_TEXT:
-            raise self._hostile("a text", f"{MAX_TEXT:,} characters")
-        self._pieces.clear()
-        self._leaf = None
-        record = self._records[-1]
-        record[leaf] = text
-        if self._shapes[-1].placed:
-            record["/@" + leaf] = self._parser.CurrentByteIndex
 
     def _close(self) -> None:
         shape, record = self._shapes.pop(), self._records.pop()
