@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from connectors.errors import SetupError
@@ -65,6 +66,8 @@ class File:
     """Column or custom name -> the field that this file has for it."""
     unknown: frozenset[str]
     labels: Field | None
+    custom_names: tuple[str, ...]
+    """The configured names that are no columns, sorted."""
 
     def ref(self, uid: int) -> ItemRef:
         return ItemRef(self.setting.source, f"{self.native_id}#{uid}")
@@ -86,6 +89,7 @@ def open_file(native_id: str, export: Export, setting: Setting) -> File:
         {name: each for name, each in found.items() if each},
         frozenset(name for name, each in found.items() if not each) | (UNANSWERED - set(found)),
         labels if labels and labels.custom is not None else None,
+        tuple(sorted(set(setting.fields) - COLUMNS)),
     )
 
 
@@ -279,10 +283,9 @@ def _map_status(values: dict[str, Any], text: str, file: File) -> None:
 
 
 def _custom_fields(record: Record, custom: Mapping[int, Record], file: File) -> dict[str, str]:
-    named = {name for name in file.setting.fields if name not in COLUMNS}
     return {
         name: field_text(file.mapped[name], record, custom, file.export) if name in file.mapped else ""
-        for name in sorted(named)
+        for name in file.custom_names
     }
 
 
@@ -368,6 +371,7 @@ def parse_percent(text: str | None) -> float | None:
     return min(float(match[1]), 100.0) if match else None
 
 
+@lru_cache(maxsize=4096)  # the tasks of a project share their dates
 def parse_date(text: str | None, zone: tzinfo) -> datetime | None:
     """`2026-03-05T08:00:00`, local wall time in `zone`, as an aware datetime; `None` if it is no date."""
     if not text:

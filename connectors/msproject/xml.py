@@ -76,8 +76,7 @@ class Pass:
         self.digest = sha256()
         self._fed = 0
         self._enough = False
-        self._shapes = [Shape(nested={"Project": project})]
-        self._records: list[Record] = [{}]
+        self._open_elements: list[tuple[Shape, Record]] = [(Shape(nested={"Project": project}), {})]
         self._pieces: list[str] = []
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
@@ -89,7 +88,7 @@ class Pass:
     @property
     def project(self) -> Record:
         """The record of the project, whole after the pass and as far as it got where a shape was the `last`."""
-        projects: list[Record] = self._records[0].get("Project", [{}])
+        projects: list[Record] = self._open_elements[0][1].get("Project", [{}])
         return projects[0]
 
     def read(self, stream: BinaryIO) -> None:
@@ -137,18 +136,18 @@ class Pass:
 
         Closures and not methods: 100,000 tasks make twenty million calls, and cells are read faster than attributes.
         """
-        parser, pieces, records, shapes = self._parser, self._pieces, self._records, self._shapes
-        shape, skipping = shapes[-1], 0
-        known, skipped = shape.known, shape.skipped
-        leaf: str | None = None
+        parser, pieces = self._parser, self._pieces
+        (shape, record), skipping = self._open_elements[-1], 0
+        known, skipped, placed = shape.known, shape.skipped, False
+        leaf = ""
 
         def start(written: str, _attributes: object) -> None:
-            nonlocal shape, known, skipped, skipping, leaf
+            nonlocal shape, record, known, skipped, placed, skipping, leaf
             if skipping:
                 skipping += 1
                 if skipping > MAX_DEPTH:
                     raise self._hostile("elements nested", f"{MAX_DEPTH} levels")
-            elif written in skipped or leaf is not None:
+            elif written in skipped or leaf:
                 skipping = 1
             elif written not in known:
                 self._meet(written)
@@ -156,27 +155,26 @@ class Pass:
             elif isinstance(child := known[written], str):
                 leaf = child
                 parser.CharacterDataHandler = pieces.append
-                if shape.placed:
-                    records[-1]["@" + child] = parser.CurrentByteIndex
+                if placed:
+                    record["@" + leaf] = parser.CurrentByteIndex
             else:
-                self._open(written, child)
-                shape, known, skipped = child, child.known, child.skipped
+                shape, record = self._open(written, child)
+                known, skipped, placed = shape.known, shape.skipped, shape.placed
 
         def end(_written: str) -> None:
-            nonlocal shape, known, skipped, skipping, leaf
+            nonlocal shape, record, known, skipped, placed, skipping, leaf
             if skipping:
                 skipping -= 1
-            elif leaf is not None:
+            elif leaf:
                 parser.CharacterDataHandler = None
-                records[-1][leaf] = pieces[0] if len(pieces) == 1 else self._joined()
+                record[leaf] = pieces[0] if len(pieces) == 1 else self._joined()
                 pieces.clear()
-                if shape.placed:
-                    records[-1]["/@" + leaf] = parser.CurrentByteIndex
-                leaf = None
+                if placed:
+                    record["/@" + leaf] = parser.CurrentByteIndex
+                leaf = ""
             else:
-                self._close()
-                shape = shapes[-1]
-                known, skipped = shape.known, shape.skipped
+                shape, record = self._close()
+                known, skipped, placed = shape.known, shape.skipped, shape.placed
 
         return start, end
 
@@ -188,9 +186,9 @@ class Pass:
 
     def _meet(self, written: str) -> None:
         """Let the present shape know a new name. Raises `InputError` for a root that is not `Project`."""
-        shape = self._shapes[-1]
+        shape, _ = self._open_elements[-1]
         shape.meet(written)
-        if len(self._shapes) == 1 and written in shape.skipped:
+        if len(self._open_elements) == 1 and written in shape.skipped:
             raise InputError(
                 f"{self.name} is no MS Project export: its root is <{written[:80]}>",
                 "use File > Save As > XML Format (*.xml) in Project",
@@ -198,19 +196,22 @@ class Pass:
         if len(shape.skipped) > MAX_NAMES:
             raise self._hostile("different elements", f"{MAX_NAMES:,} names")
 
-    def _open(self, written: str, shape: Shape) -> None:
+    def _open(self, written: str, shape: Shape) -> tuple[Shape, Record]:
+        """Go into a wanted element."""
         self._enough |= shape.last
-        if len(self._shapes) == 1:
+        if len(self._open_elements) == 1:
             self.prefix = written.removesuffix("Project")
         record: Record = {"@": self._parser.CurrentByteIndex} if shape.placed else {}
         if shape.emit is None:
-            self._records[-1].setdefault(written.rpartition(":")[2], []).append(record)
-        self._records.append(record)
-        self._shapes.append(shape)
+            self._open_elements[-1][1].setdefault(written.rpartition(":")[2], []).append(record)
+        self._open_elements.append((shape, record))
+        return shape, record
 
-    def _close(self) -> None:
-        shape, record = self._shapes.pop(), self._records.pop()
+    def _close(self) -> tuple[Shape, Record]:
+        """Leave a wanted element for the one around it."""
+        shape, record = self._open_elements.pop()
         if shape.placed:
             record["/@"] = self._parser.CurrentByteIndex
         if shape.emit:
             shape.emit(record)
+        return self._open_elements[-1]
