@@ -117,3 +117,12 @@ def test_the_day_is_the_first_on_which_the_evaluation_agrees(
     assert matches(0, first.matches_on)
     assert not matches(0, first.matches_on - timedelta(days=1))
     assert flips.matches_on is None or matches(1, flips.matches_on)
+
+
+def test_no_day_is_named_where_time_will_also_end_what_holds_today(tmp_path: Path) -> None:
+    file = tmp_path / "timed.toml"
+    file.write_text(TIMED)
+    one = item(due_at=NOW + timedelta(days=10), created_at=NOW)
+    flips = explain(store([one]), load([file]), TODAY, 1)[1]
+    assert [clause.matches_on for clause in flips.clauses] == [date(2026, 3, 31), None]
+    assert flips.matches_on is None
