@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from rules.columns import COLUMNS, Column, Kind, unknown_bit
+from rules.columns import COLUMNS, Kind, unknown_bit
 
 
 class How(StrEnum):
@@ -176,8 +176,3 @@ def tests_of(clause: Clause) -> Iterator[Test]:
     else:
         for part in clause.parts:
             yield from tests_of(part)
-
-
-def column_of(subject: Subject) -> Column | None:
-    """The vocabulary's entry; None for a custom field."""
-    return None if subject.custom else COLUMNS[subject.name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rules.columns import COLUMNS, Column, Kind
+from rules.reader import RULE_KEYS
 from rules.words import FORMS
 
 _TYPES: dict[Kind, list[str]] = {
@@ -54,9 +55,9 @@ def _table(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 
 def _rule() -> dict[str, Any]:
     properties = {
-        "id": _text("its name, in lower case with hyphens") | {"pattern": "^[a-z0-9]+([-_.][a-z0-9]+)*$"},
-        "says": _text("the reason that people read, with {columns} to fill in"),
-        "label": _text("the label that it puts"),
+        "id": _text(RULE_KEYS["id"]) | {"pattern": "^[a-z0-9]+([-_.][a-z0-9]+)*$"},
+        "says": _text(RULE_KEYS["says"]),
+        "label": _text(RULE_KEYS["label"]),
         "when": {"$ref": "#/$defs/condition"},
         "ladder": {"$ref": "#/$defs/ladder"},
         "test": {"type": "array", "items": {"$ref": "#/$defs/test"}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,9 +20,7 @@ from rules.today import Today
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
-CALENDAR = Calendar(
-    holidays=frozenset({datetime(2026, 3, 9, tzinfo=UTC).date(), datetime(2026, 1, 1, tzinfo=UTC).date()})
-)
+CALENDAR = Calendar(holidays=frozenset({date(2026, 3, 9), date(2026, 1, 1)}), name="own")
 TODAY = Today(NOW, BERLIN, CALENDAR)
 
 
@@ -89,6 +87,9 @@ TEXTS = st.one_of(
     st.text("xX-?. tbd", max_size=5),
 )
 
+ENTRIES = TEXTS.filter(lambda text: "\x00" not in text)
+"""Texts that lie in JSON, in lists and custom fields, where SQLite ends a text at its first NUL."""
+
 MOMENTS = st.one_of(
     st.none(),
     st.integers(-60 * 24, 20 * 24).map(lambda hours: NOW + timedelta(hours=hours)),
@@ -119,7 +120,7 @@ ITEMS = st.builds(
     due_at=MOMENTS,
     percent_complete=st.none() | st.sampled_from([0.0, 0.5, 5.0, 30.0, 99.5, 100.0]),
     priority=_OPTIONAL,
-    assignees=st.lists(TEXTS, max_size=2).map(tuple),
+    assignees=st.lists(ENTRIES, max_size=2).map(tuple),
     owner=_OPTIONAL,
     sponsor=_OPTIONAL,
     labels=st.lists(
@@ -132,6 +133,6 @@ ITEMS = st.builds(
     outcome_actual=_OPTIONAL,
     outcome_reviewed_at=MOMENTS,
     description=_OPTIONAL,
-    fields=st.fixed_dictionaries({}, optional={"Cost centre": TEXTS, "Größe's": TEXTS}),
+    fields=st.fixed_dictionaries({}, optional={"Cost centre": ENTRIES, "Größe's": ENTRIES}),
     unknown=st.frozensets(st.sampled_from([*ANSWERABLE, "Cost centre"]), max_size=4),
 )
