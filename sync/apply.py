@@ -83,20 +83,19 @@ class _Writer:
         planned = {change.ref: change for change in changes}
         intents = self._intend(changes)
         calls = self._whole_copy(planned) if self.whole else [_as_change(change) for change in changes]
-        failed, shown = False, []
         try:
-            for result in self.connector.apply(self.collection, calls):
-                failed = failed or result.outcome not in _WRITTEN
-                shown.append(result)
-                self._record(planned.pop(result.ref, None), result, intents)
+            results = self.connector.apply(self.collection, calls)
+            if self.whole:
+                self._record_copy(list(results), planned, intents)
+            else:
+                for result in results:
+                    with self.store.transaction() as connection:
+                        self._record(connection, planned.get(result.ref), result, intents)
         except sqlite3.Error:
             raise
         except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
-            failed = True
+            # Intents without a result stay open: whether they were written is seen in the tool by the next run.
             self.report.problems.append(placed(self.source, self.collection, sentence(error)))
-        # Intents without a result stay open: whether they were written is seen in the tool by the next run.
-        if self.whole and not failed:
-            self._copy_is_current(shown)
 
     def _intend(self, changes: Sequence[PlannedChange]) -> dict[ItemRef, list[_Intent]]:
         """Commit what is about to be written."""
@@ -144,38 +143,64 @@ class _Writer:
 
     # Results
 
-    def _record(
-        self, change: PlannedChange | None, result: ChangeResult, intents: Mapping[ItemRef, Sequence[_Intent]]
+    def _record_copy(
+        self,
+        results: Sequence[ChangeResult],
+        planned: Mapping[ItemRef, PlannedChange],
+        intents: Mapping[ItemRef, Sequence[_Intent]],
     ) -> None:
+        """One file was written at once, so all its results are one transaction."""
+        with self.store.transaction() as connection:
+            for result in results:
+                self._record(connection, planned.get(result.ref), result, intents)
+            if all(result.outcome in _WRITTEN for result in results):
+                connection.execute(
+                    "UPDATE collection SET copy_outdated = 0 WHERE source = ? AND native_id = ?",
+                    (self.source, self.collection.native_id),
+                )
+                self.report.copies += 1
+
+    def _record(
+        self,
+        connection: sqlite3.Connection,
+        change: PlannedChange | None,
+        result: ChangeResult,
+        intents: Mapping[ItemRef, Sequence[_Intent]],
+    ) -> None:
+        """Keep what became of one change; `None` is a label that a new copy carries on from an earlier one."""
+        steps = intents.get(result.ref, ())
         if result.outcome not in _WRITTEN:
             key = change.key if change else result.ref.native_id
             self.report.problems.append(f"{self.source}: {key}: {result.message}")
-        if change is None:
+            self._finish_intents(connection, steps, result.outcome, result.message)
             return
-        if result.outcome not in _WRITTEN:
-            self._close(intents[change.ref], result.outcome, result.message)
-            return
-        with self.store.transaction() as connection:
-            for intent in intents[change.ref]:
-                if result.outcome is Outcome.DONE or self._is_ours(connection, change.item_id, intent):
-                    self._enter(connection, change.item_id, intent)
-            self._finish_intents(connection, intents[change.ref], result.outcome, "")
-            labels = self._labels_now(connection, change, result)
-            # Without its hash the next pull reads the item anew: if a person took the label off at once, the item
-            # looks exactly as it did before our write.
-            connection.execute(
-                "UPDATE item SET labels = ?, version = coalesce(?, version), hash = NULL WHERE id = ?",
-                (json.dumps(labels, ensure_ascii=False), result.version, change.item_id),
-            )
-        self.report.items += 1
-        self.report.added += len(change.add)
-        self.report.removed += len(change.remove)
+        for intent in steps:
+            if change and (result.outcome is Outcome.DONE or self._is_ours(connection, change.item_id, intent)):
+                self._enter(connection, change.item_id, intent)
+        self._finish_intents(connection, steps, result.outcome, "")
+        self._keep_labels(connection, change, result)
+        if change:
+            self.report.items += 1
+            self.report.added += len(change.add)
+            self.report.removed += len(change.remove)
 
-    def _labels_now(self, connection: sqlite3.Connection, change: PlannedChange, result: ChangeResult) -> list[str]:
-        if result.labels is not None:
-            return sorted(result.labels)
-        row = connection.execute("SELECT labels FROM item WHERE id = ?", (change.item_id,)).fetchone()
-        return sorted((set(json.loads(row[0])) | set(change.add)) - set(change.remove))
+    def _keep_labels(self, connection: sqlite3.Connection, change: PlannedChange | None, result: ChangeResult) -> None:
+        """Put the labels of now onto the stored item.
+
+        Without its hash the next pull reads the item anew: if a person took the label off at once, the item looks
+        exactly as it did before our write.
+        """
+        which = (result.ref.source, result.ref.native_id)
+        labels = result.labels
+        if labels is None and change:
+            row = connection.execute("SELECT labels FROM item WHERE source = ? AND native_id = ?", which).fetchone()
+            labels = tuple((set(json.loads(row[0])) | set(change.add)) - set(change.remove))
+        if labels is not None:
+            connection.execute(
+                "UPDATE item SET labels = ?, version = coalesce(?, version), hash = NULL "
+                "WHERE source = ? AND native_id = ?",
+                (json.dumps(sorted(labels), ensure_ascii=False), result.version, *which),
+            )
 
     def _enter(self, connection: sqlite3.Connection, item_id: int, intent: _Intent) -> None:
         """Keep the ledger. A removal from a copy stays on record while the input still carries the label."""
@@ -202,10 +227,6 @@ class _Writer:
         )
         return lost.fetchone() is not None
 
-    def _close(self, intents: Iterable[_Intent], result: str, message: str) -> None:
-        with self.store.transaction() as connection:
-            self._finish_intents(connection, intents, result, message)
-
     def _finish_intents(
         self, connection: sqlite3.Connection, intents: Iterable[_Intent], result: str, message: str
     ) -> None:
@@ -213,21 +234,6 @@ class _Writer:
             "UPDATE journal SET result_at = ?, result = ?, message = ? WHERE id = ?",
             [(self.at, result, message, intent.journal_id) for intent in intents],
         )
-
-    def _copy_is_current(self, shown: Sequence[ChangeResult]) -> None:
-        """The copy is of this input; what it carries on from an earlier one is on the items again."""
-        place = (self.source, self.collection.native_id)
-        with self.store.transaction() as connection:
-            connection.execute("UPDATE collection SET copy_outdated = 0 WHERE source = ? AND native_id = ?", place)
-            connection.executemany(
-                "UPDATE item SET labels = ?, hash = NULL WHERE source = ? AND native_id = ?",
-                [
-                    (json.dumps(result.labels, ensure_ascii=False), self.source, result.ref.native_id)
-                    for result in shown
-                    if result.labels is not None
-                ],
-            )
-        self.report.copies += 1
 
 
 def _as_change(change: PlannedChange) -> LabelChange:

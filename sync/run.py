@@ -178,7 +178,7 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         _evaluate(config, ruleset, store, clock, wish, report)
         before = _plan(config, store, clock, wish, report)
         if wish.apply and not report.tripped:
-            wish.progress("writing labels")
+            wish.progress("writing labels" if not report.plan.empty else "nothing to write")
             report.written = apply_plan(store, report.plan, connectors, run_id, clock.now)
         _finish(store, clock, report, before)
     return report

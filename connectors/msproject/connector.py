@@ -247,7 +247,7 @@ def _issue(copy: Copy, new: Made, plan: Plan, chunks: Iterator[bytes]) -> Iterat
             if copy.made[-1:] != (new,):
                 remember(copy.path, (new,))
         elif copy.is_foreign:
-            plan.results = [_refused(result, copy) for result in plan.results]
+            raise _foreign(copy)
         elif copy.sha or plan.edits:
             put(copy, new, chunks)
         elif copy.made:
@@ -257,16 +257,10 @@ def _issue(copy: Copy, new: Made, plan: Plan, chunks: Iterator[bytes]) -> Iterat
     yield from plan.results
 
 
-def _refused(result: ChangeResult, copy: Copy) -> ChangeResult:
-    if result.outcome is Outcome.UNCHANGED:
-        return result
-    return replace(result, outcome=Outcome.REFUSED, message=_foreign(copy), labels=None)
-
-
-def _foreign(copy: Copy) -> str:
-    return (
-        f"{copy.name} is not as we wrote it, so a person changed it or put it there; "
-        f"move it away (it is never overwritten), and the next run writes a new copy"
+def _foreign(copy: Copy) -> UnsafeError:
+    return UnsafeError(
+        f"{copy.name} is not as we wrote it, so a person changed it or put it there",
+        "move it away (it is never overwritten), and the next run writes a new copy",
     )
 
 

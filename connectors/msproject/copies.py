@@ -58,7 +58,7 @@ class Copy:
         labels gone. A collection that never had a label to show never has a copy, and none is due.
         """
         if self.is_foreign:
-            return not self.made or self.made[-1].input != input_sha
+            return False  # a person's file is theirs: it is never written over, so none is due
         return self.source != input_sha if self.sha else bool(self.made)
 
     def shows(self, input_sha: str) -> bool:

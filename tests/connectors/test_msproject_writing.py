@@ -314,17 +314,19 @@ def test_a_person_s_edit_of_the_copy_is_seen_and_never_overwritten(folder: Folde
     page = folder.pull(XML)[-1]
     assert [item.labels for item in page.items] == [("theirs",), ("b",)]
     assert not page.copy_outdated
-    results = folder.apply(XML, u1=["a"], u2=["b"])
-    assert [result.outcome for result in results] == [REFUSED, UNCHANGED]
-    assert "move it away" in results[0].message
+    with pytest.raises(UnsafeError, match="move it away"):
+        folder.apply(XML, u1=["a"], u2=["b"])
     assert _copy(folder) == edited
+    folder.export(XML, project(task(1), task(2), task(3)))
+    assert not folder.pull(XML)[-1].copy_outdated  # theirs, until they move it away
 
 
 def test_a_file_that_we_never_wrote_is_never_overwritten(folder: Folder) -> None:
     folder.export(XML, project(task(1)))
     folder.copy(XML).parent.mkdir()
     folder.copy(XML).write_text(project(task(1, "theirs")))
-    assert [result.outcome for result in folder.apply(XML, u1=["a"])] == [REFUSED]
+    with pytest.raises(UnsafeError, match="not as we wrote it"):
+        folder.apply(XML, u1=["a"])
     assert _copy(folder) == project(task(1, "theirs"))
 
 
@@ -333,7 +335,8 @@ def test_a_lost_memory_is_made_good_where_the_copy_is_what_we_would_write(folder
     folder.export(XML, project(task(1)))
     folder.apply(XML, u1=["a"])
     folder.copy(copies.MEMORY).write_text(memory)
-    assert [result.outcome for result in folder.apply(XML, u1=["b"])] == [REFUSED]
+    with pytest.raises(UnsafeError):
+        folder.apply(XML, u1=["b"])
     assert [result.outcome for result in folder.apply(XML, u1=["a"])] == [UNCHANGED]
     assert [result.outcome for result in folder.apply(XML, u1=["b"])] == [DONE]
 

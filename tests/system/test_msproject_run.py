@@ -147,6 +147,9 @@ def test_a_label_taken_off_in_the_copy_stays_off_and_the_copy_is_not_overwritten
     edited = office.copy().read_text().replace("pmo-no-sponsor", "keep-me")
     office.copy().write_text(edited)
     assert office.run().json["vetoes"] == 1
+    office.export(sponsored(1, None), sponsored(2, "Ada"), Title="Saved anew")
+    for _ in range(2):
+        assert office.run().json["written"] == NOTHING
     office.export(sponsored(1, None), sponsored(2, None))
     said = office.unstuck("run", "--apply")
     assert said.code == 1
