@@ -297,8 +297,9 @@ class ConnectorContract:
         for number in range(world.several_pages or 3):
             world.new_item(board, f"Item {number}")
         pages = self.pull(world, board).pages
-        assert [page.complete for page in pages] == [False] * (len(pages) - 1) + [True]
-        assert [page.full for page in pages] == [False] * (len(pages) - 1) + [True], "a whole pull is full at its end"
+        only_last = [False] * (len(pages) - 1) + [True]
+        assert [page.complete for page in pages] == only_last, "`complete` is for the last page, and for no other"
+        assert [page.full for page in pages] == only_last, "a whole pull is full at its end, and no sooner"
 
     def test_an_empty_collection_is_complete(self, world: World) -> None:
         pages = self.pull(world, world.new_collection("Empty")).pages
@@ -403,7 +404,7 @@ class ConnectorContract:
         board = world.new_collection("Board")
         item = world.new_item(board, "One")
         result = self.put(world, board, item, "pmo-one", "pmo-two")
-        assert world.labels_of(item) == {"pmo-one", "pmo-two"}
+        assert world.labels_of(item) == {"pmo-one", "pmo-two"}, "they do not arrive"
         assert result.labels is None or set(result.labels) == {"pmo-one", "pmo-two"}, "the result says otherwise"
         assert self.pull(world, board).items[item].labels == ("pmo-one", "pmo-two"), "a pull does not see them"
         self.take(world, board, item, "pmo-one", "pmo-two")
@@ -485,7 +486,7 @@ class ConnectorContract:
         item = world.new_item(board, "One")
         result = self.apply(world, board, LabelChange(ref(world, item), remove=("pmo-absent",)))[0]
         assert result.outcome in (Outcome.DONE, Outcome.UNCHANGED), f"it is {result.outcome}: {result.message}"
-        assert world.labels_of(item) == set()
+        assert world.labels_of(item) == set(), "a label out of nowhere"
 
     def test_one_result_for_each_change_in_order(self, world: World) -> None:
         self.only_if_it_writes()
@@ -494,7 +495,8 @@ class ConnectorContract:
         wanted = [made[2], made[0], made[3], made[1]]
         world.remove(made[3])
         results = self.apply(world, board, *(LabelChange(ref(world, item), add=("pmo-one",)) for item in wanted))
-        assert [result.ref for result in results] == [ref(world, item) for item in wanted]
+        came = [result.ref.native_id for result in results]
+        assert came == wanted, f"results for {came} to changes of {wanted}"
         outcomes = [result.outcome for result in results]
         assert outcomes == [Outcome.DONE, Outcome.DONE, Outcome.GONE, Outcome.DONE], "what is gone is `gone`, no more"
         assert is_sentence(results[2].message), "a result beside done and unchanged says what to do"

@@ -2,22 +2,71 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.contract import ConnectorContract
-from tests.contract.broken import BROKEN, Broken
+from connectors.contract_http import BadDay, HttpConnectorContract
+from tests.contract import broken, broken_http
+from tests.fakes.board import BoardConnector, BoardWorld
 
 
-@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.connector.__name__)
-def test_a_broken_connector_is_caught(broken: Broken, tmp_path: Path) -> None:
+def must_be_caught(test: Callable[..., None], **given: Any) -> None:
+    """The test fails, and in the suite's own words: it is neither skipped nor failed by accident."""
+    wanted = {name: given[name] for name in inspect.signature(test).parameters}
+    with pytest.raises(AssertionError) as caught:
+        try:
+            test(**wanted)
+        except pytest.skip.Exception:
+            pytest.fail("the contract test does not apply to this broken connector")
+    assert str(caught.value), "the contract test does not say what is wrong"
+
+
+@pytest.mark.parametrize("case", broken.BROKEN, ids=lambda case: case.connector.__name__)
+def test_a_broken_connector_is_caught(case: broken.Broken, tmp_path: Path) -> None:
     class Suite(ConnectorContract):
-        connector = broken.connector
+        connector = case.connector
 
-    with pytest.raises(AssertionError):  # by the suite's own words: neither skipped nor failed by accident
-        getattr(Suite(), broken.fails)(broken.world(tmp_path))
+    must_be_caught(getattr(Suite(), case.fails), world=case.world(tmp_path))
+
+
+@pytest.fixture
+def board() -> Iterator[BoardWorld]:
+    world = BoardWorld()
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    return waited
+
+
+@pytest.mark.parametrize(("fails", "connector_class"), broken_http.BROKEN)
+def test_a_connector_that_cannot_stand_a_bad_day_is_caught(
+    fails: str,
+    connector_class: type[BoardConnector],
+    board: BoardWorld,
+    waits: list[float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Suite(HttpConnectorContract):
+        connector = connector_class
+
+    must_be_caught(getattr(Suite(), fails), world=board, waits=waits, caplog=caplog, bad_day=BadDay.UNAUTHORIZED)
+
+
+def contract_tests(suite: type) -> set[str]:
+    """Those that the class itself adds."""
+    return {name for name in vars(suite) if name.startswith("test_")}
 
 
 def test_every_contract_test_has_a_broken_connector() -> None:
-    assert {name for name in vars(ConnectorContract) if name.startswith("test_")} == {one.fails for one in BROKEN}
+    assert contract_tests(ConnectorContract) == {case.fails for case in broken.BROKEN}
+    assert contract_tests(HttpConnectorContract) == {fails for fails, _ in broken_http.BROKEN}

@@ -1,0 +1,20 @@
+"""A connector to a host keeps the contract, bad days and all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.contract_http import HttpConnectorContract, HttpWorld
+from tests.fakes.board import BoardConnector, BoardWorld
+
+
+class TestBoard(HttpConnectorContract):
+    connector = BoardConnector
+
+    @pytest.fixture
+    def world(self) -> Iterator[HttpWorld]:
+        world = BoardWorld()
+        yield world
+        world.close()
