@@ -153,9 +153,7 @@ class Outline:
 
 def _level(record: Record) -> int:
     level = parse_int(record.get("OutlineLevel"))
-    if level is None:
-        level = record.get("OutlineNumber", "1").count(".") + 1
-    return level
+    return 1 if level is None else level
 
 
 def parse_items(file: File, skipped: list[str], shown: Mapping[int, tuple[str, ...]]) -> Iterator[WorkItem]:
@@ -202,22 +200,22 @@ def parse_item(record: Record, place: tuple[int, int | None], file: File, shown:
     )
 
 
+_TYPES = (
+    ("IsSubproject", "subproject"), ("Recurring", "recurring"), ("Summary", "summary"), ("Milestone", "milestone"),
+)  # fmt: skip
+
+
 def parse_type(record: Record) -> str:
     """What kind of row it is."""
-    for element, kind in (
-        ("IsSubproject", "subproject"),
-        ("Recurring", "recurring"),
-        ("Summary", "summary"),
-        ("Milestone", "milestone"),
-    ):
-        if _flag(record, element):
-            return kind
-    return "task"
+    return next((kind for element, kind in _TYPES if _flag(record, element)), "task")
 
 
 def parse_assignees(uid: int, export: Export) -> tuple[str, ...]:
     """Names of the people assigned, in the order of their assignments, each once."""
-    names = (export.resources.get(resource) for resource in export.assignments.get(str(uid), ()))
+    assigned = export.assignments.get(str(uid))
+    if not assigned:
+        return ()
+    names = (export.resources.get(resource) for resource in assigned)
     return tuple(dict.fromkeys(name for name in names if name))
 
 
@@ -244,7 +242,10 @@ def _derive_status(
         return "Done", StatusCategory.DONE, finished
     if not percent and not started:
         return "Not started", StatusCategory.TODO, values["created_at"]
-    stop, resume = (parse_date(record.get(name), file.setting.zone) for name in ("Stop", "Resume"))
+    stop, resume = (
+        parse_date(record.get("Stop"), file.setting.zone),
+        parse_date(record.get("Resume"), file.setting.zone),
+    )
     if stop and resume and _is_on_hold(stop, resume, as_of):
         return "On hold", StatusCategory.IN_PROGRESS, stop
     moved = [date for date in (started, stop) if date and (as_of is None or date <= as_of)]

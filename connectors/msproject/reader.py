@@ -23,7 +23,7 @@ _HEAD = ("Name", "Title", "GUID", "StatusDate", "CurrentDate", "LastSaved")
 
 TASK_ELEMENTS = (
     "UID", "Name", "IsNull", "ExternalTask", "Active", "Recurring", "Summary", "Milestone", "IsSubproject",
-    "OutlineLevel", "OutlineNumber", "PercentComplete", "ActualStart", "ActualFinish", "Stop", "Resume", "CreateDate",
+    "OutlineLevel", "PercentComplete", "ActualStart", "ActualFinish", "Stop", "Resume", "CreateDate",
     "Deadline", "Finish", "Priority", "Contact", "HyperlinkAddress", "Notes",
 )  # fmt: skip
 """Elements of a task that every item is made from; mapped ones come on top."""

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Collection, Outcome
@@ -213,6 +213,7 @@ def _inputs(draw: st.DrawFn) -> bytes:
     return text.replace("UTF-8", declared, 1).encode(encoding, "xmlcharrefreplace")
 
 
+@settings(deadline=None)  # it writes files; a busy disk is no failure
 @given(data=st.data(), source=_inputs())
 def test_adding_shows_and_taking_away_restores(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, source: bytes
