@@ -22,14 +22,24 @@ from connectors.base import (
     Page,
     SourceSetup,
 )
-from connectors.errors import ConnectorError, InputError, SetupError, UnsafeError
+from connectors.errors import ConnectorError, GoneError, InputError, SetupError, UnsafeError
 from connectors.model import Cursor, LabelChange, WorkItem
 from connectors.msproject.copies import Copy, Made, look, put, remember
 from connectors.msproject.fields import find_field
 from connectors.msproject.files import explained, hash_file, make_inbox, steady
 from connectors.msproject.parse import File, Setting, open_file, parse_items
 from connectors.msproject.reader import Export, read_export, read_head
-from connectors.msproject.splice import DEFAULT_FIELD, MAX_VALUE, Bytes, Plan, plan_edits, read_labels, render, survey
+from connectors.msproject.splice import (
+    DEFAULT_FIELD,
+    FORBIDDEN,
+    MAX_VALUE,
+    Bytes,
+    Plan,
+    plan_edits,
+    read_labels,
+    render,
+    survey,
+)
 
 PAGE = 500
 MAX_SENTENCES = 100
@@ -49,7 +59,7 @@ class MSProjectConnector:
         incremental=True,
         progress=True,
         label_max_length=MAX_VALUE,
-        label_forbids=";\r\n\t",
+        label_forbids=FORBIDDEN,
     )
     options: ClassVar[tuple[Option, ...]] = (
         Option("path", "the exports to read, such as inbox/*.xml; relative to the config file", required=True),
@@ -79,16 +89,21 @@ class MSProjectConnector:
         notices = [Notice("fine", f"{len(chosen)} exports match {self._setup.options['path']}")]
         if not chosen:
             notices = [Notice("warning", f"no export matches {self._setup.options['path']}; put one there")]
-        for wanted in sorted(set(self._setup.collections) - {name for c in chosen for name in (c.native_id, c.name)}):
-            notices.append(Notice("warning", f'there is no export "{wanted}"; correct collections or put it there'))
         for collection in chosen:
             notices += self._check_file(collection.native_id)
         return notices
 
     def collections(self) -> Sequence[Collection]:
-        """The files that match `path`, also those that cannot be read: their `pull` says why."""
+        """The files that match `path`, also those that cannot be read: their `pull` says why.
+
+        Raises `GoneError` for one that config names and that is not there.
+        """
         wanted = self._setup.collections
-        found = (Collection(name, path.name) for name, path in self._inbox.find().items())
+        found = [Collection(name, path.name) for name, path in self._inbox.find().items()]
+        known = {name for each in found for name in (each.native_id, each.name)}
+        for name in wanted:
+            if name not in known:
+                raise GoneError(f'there is no export "{name}"', "put it there, or correct `collections`")
         return [each for each in found if not wanted or each.native_id in wanted or each.name in wanted]
 
     def pull(self, collection: Collection, cursor: Cursor | None) -> Iterator[Page]:

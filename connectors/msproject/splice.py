@@ -34,6 +34,8 @@ from connectors.msproject.xml import CHUNK, MAX_TAG, Pass, Record, Shape
 DEFAULT_FIELD = "Labels"
 MAX_VALUE = 255
 """Characters (UTF-16 units) in a custom text field."""
+FORBIDDEN = ";\r\n\t"
+"""Signs that no label can hold: the first sets labels apart, the others do not survive in XML."""
 _AROUND = 4096
 """Bytes looked at before or after an offset."""
 
@@ -253,6 +255,13 @@ class _Writer:
         if uid is None or spot is None:
             return ChangeResult(
                 change.ref, Outcome.GONE, f"{change.ref} is not in {self._name} any more; the next run sees that"
+            )
+        unfit = next((label for label in change.add if set(label) & set(FORBIDDEN)), None)
+        if unfit is not None:
+            return ChangeResult(
+                change.ref,
+                Outcome.REFUSED,
+                f"{change.ref} cannot carry {unfit!r}: take semicolons and control characters out of the label",
             )
         own = [value for value in spot.values if parse_int(value.get("FieldID")) == self._field_id]
         before = "; ".join(value["Value"] for value in own if value.get("Value", "").strip())

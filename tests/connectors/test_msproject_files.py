@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from connectors.base import Collection
-from connectors.errors import (
+from connectors.errors import GoneError, (
     AccessError,
     BusyError,
     ConnectorError,
@@ -195,9 +195,11 @@ def test_collections_are_named_by_their_path_below_the_folder(folder: Folder) ->
         ("sub/a.xml", "a.xml"),
     ]
     assert list(folder.items("sub/a.xml")) == ["a-1"]
-    folder.setup["collections"] = ("a.xml", "nowhere.xml")
+    folder.setup["collections"] = ("a.xml",)
     assert [each.native_id for each in folder.open().collections()] == ["sub/a.xml"]
-    assert any('no export "nowhere.xml"' in notice.text for notice in folder.open().check())
+    folder.setup["collections"] = ("a.xml", "nowhere.xml")
+    with pytest.raises(GoneError, match='no export "nowhere.xml"'):
+        folder.open().collections()
 
 
 def test_a_single_file_and_an_absolute_path_will_do(folder: Folder) -> None:

@@ -251,7 +251,7 @@ class CursorOfTheEnd(MemoryConnector):
         yield from (replace(page, cursor=pages[-1].cursor) for page in pages)
 
 
-@breaks("test_a_pull_that_goes_on_is_never_full")
+@breaks("test_a_pull_that_goes_on_is_full_only_if_it_gave_everything")
 class AlwaysFull(Reshaping):
     def page(self, page: Page, cursor: Cursor | None) -> Page:
         return replace(page, full=page.complete)

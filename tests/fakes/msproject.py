@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from connectors.base import ChangeResult, Collection, Page, SourceSetup
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
 from connectors.msproject import MSProjectConnector
+from connectors.msproject.splice import read_labels
 
 ZONE = ZoneInfo("Europe/Berlin")
 TEXT1, TEXT30 = 188743731, 188744016
@@ -73,11 +74,20 @@ class Folder:
     def copy(self, name: str) -> Path:
         return self.inbox / "labelled" / name
 
-    def open(self, **more: Any) -> MSProjectConnector:
-        """A connector for one more run."""
+    def source(self, **more: Any) -> SourceSetup:
+        """A source that reads the folder."""
         options = {"path": "inbox/*.xml", **self.options}
         setup = {"timezone": ZONE, "folder": self.root, "writable": True, "fields": self.fields, **self.setup, **more}
-        return MSProjectConnector(SourceSetup("plan", options, **setup))
+        return SourceSetup("plan", options, **setup)
+
+    def open(self, **more: Any) -> MSProjectConnector:
+        """A connector for one more run."""
+        return MSProjectConnector(self.source(**more))
+
+    def labels_in(self, file: Path, uid: int) -> tuple[str, ...]:
+        """The labels that a person sees on a task who opens this very file, input or copy."""
+        with file.open("rb") as stream:
+            return read_labels(stream, file.name, "Labels").get(uid, ())
 
     def pull(self, name: str, cursor: Cursor | None = None) -> list[Page]:
         return list(self.open().pull(Collection(name, name), cursor))

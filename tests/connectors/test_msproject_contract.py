@@ -1,0 +1,112 @@
+"""The MS Project connector keeps the contract, in a folder of exports in which project managers work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from connectors.base import SourceSetup
+from connectors.contract import ConnectorContract, World
+from connectors.msproject import MSProjectConnector
+from tests.fakes.msproject import TEXT30, Folder, define, project, task, value
+
+DATES = {
+    "PercentComplete": 40,
+    "ActualStart": "2026-10-01T08:00:00",
+    "Stop": "2026-10-12T17:00:00",
+    "Finish": "2026-11-30T17:00:00",
+    "Deadline": "2026-12-15T17:00:00",
+    "CreateDate": "2026-09-01T08:00:00",
+}
+LABELS = define(TEXT30, "Text30", "Labels")
+
+
+class ProjectWorld(World):
+    """Files that Project saves, one a collection; what changed is written when somebody next looks."""
+
+    several_pages: ClassVar[int | None] = 1_100
+
+    def __init__(self, root: Path) -> None:
+        self.folder = Folder(root)
+        self.titles: dict[str, dict[int, str]] = {}
+        self.labels: dict[str, list[str]] = {}
+        self.unsaved: set[str] = set()
+        self.last_uid = 0
+
+    def setup(self, *, writable: bool = True) -> SourceSetup:
+        self._save()
+        return self.folder.source(writable=writable)
+
+    def new_collection(self, name: str) -> str:
+        file = f"{name.lower()}-{len(self.titles)}.xml"
+        self.titles[file] = {}
+        self.unsaved.add(file)
+        return file
+
+    def new_item(self, collection: str, title: str) -> str:
+        self.last_uid += 1
+        self.titles[collection][self.last_uid] = title
+        self.unsaved.add(collection)
+        return f"{collection}#{self.last_uid}"
+
+    def edit(self, item: str, title: str) -> None:
+        file, uid = self._at(item)
+        self.titles[file][uid] = title
+
+    def remove(self, item: str) -> None:
+        file, uid = self._at(item)
+        del self.titles[file][uid]
+
+    def put_label(self, item: str, label: str) -> None:
+        self._at(item)
+        self.labels.setdefault(item, []).append(label)
+
+    def labels_of(self, item: str) -> set[str]:
+        self._save()
+        file, uid = self._at(item)
+        seen = self.folder.copy(file) if self.folder.copy(file).exists() else self.folder.inbox / file
+        return set(self.folder.labels_in(seen, uid))
+
+    def everything(self) -> object:
+        self._save()
+        return {path: path.read_bytes() for path in sorted(self.folder.root.rglob("*")) if path.is_file()}
+
+    def ruin(self) -> None:
+        self._save()
+        for path in self.folder.inbox.glob("*.xml"):
+            path.write_bytes(path.read_bytes()[:-20])
+
+    def held(self, title: str) -> str:
+        """XML folds line ends; nothing else is lost."""
+        return title.strip()
+
+    def input_of(self, collection: str) -> bytes:
+        self._save()
+        return (self.folder.inbox / collection).read_bytes()
+
+    def _at(self, item: str) -> tuple[str, int]:
+        file, _, uid = item.rpartition("#")
+        self.unsaved.add(file)
+        return file, int(uid)
+
+    def _save(self) -> None:
+        for file in self.unsaved:
+            tasks = (self._task(file, uid, title) for uid, title in self.titles[file].items())
+            text = project(*tasks, definitions=[LABELS])
+            if not (self.folder.inbox / file).exists() or (self.folder.inbox / file).read_text() != text:
+                self.folder.export(file, text)
+        self.unsaved.clear()
+
+    def _task(self, file: str, uid: int, title: str) -> str:
+        labels = self.labels.get(f"{file}#{uid}")
+        return task(uid, title, *([value(TEXT30, "; ".join(labels))] if labels else []), **DATES)
+
+
+class TestMSProject(ConnectorContract):
+    connector = MSProjectConnector
+
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> World:
+        return ProjectWorld(tmp_path)
