@@ -258,11 +258,8 @@ class _Writer:
             )
         unfit = next((label for label in change.add if set(label) & set(FORBIDDEN)), None)
         if unfit is not None:
-            return ChangeResult(
-                change.ref,
-                Outcome.REFUSED,
-                f"{change.ref} cannot carry {unfit!r}: take semicolons and control characters out of the label",
-            )
+            problem = f"{change.ref} cannot carry {unfit!r}; take semicolons and control characters out of the label"
+            return ChangeResult(change.ref, Outcome.REFUSED, problem)
         own = [value for value in spot.values if parse_int(value.get("FieldID")) == self._field_id]
         before = "; ".join(value["Value"] for value in own if value.get("Value", "").strip())
         after = change_text(before, change)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from connectors.base import Collection
-from connectors.errors import GoneError, (
+from connectors.errors import (
     AccessError,
     BusyError,
     ConnectorError,
@@ -198,7 +198,7 @@ def test_collections_are_named_by_their_path_below_the_folder(folder: Folder) ->
     folder.setup["collections"] = ("a.xml",)
     assert [each.native_id for each in folder.open().collections()] == ["sub/a.xml"]
     folder.setup["collections"] = ("a.xml", "nowhere.xml")
-    with pytest.raises(GoneError, match='no export "nowhere.xml"'):
+    with pytest.raises(GoneError, match="no export .nowhere"):
         folder.open().collections()
 
 
