@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from connectors.msproject.xml import Record
 
@@ -179,6 +180,7 @@ def _find_baseline(name: str) -> Field | None:
 _INTEGER = re.compile(r"\s*([+-]?[0-9]{1,18})\s*")
 
 
+@lru_cache(maxsize=1024)  # of FieldIDs and levels there are few
 def parse_int(text: str | None) -> int | None:
     """A whole number of at most 18 digits, or `None`."""
     match = _INTEGER.fullmatch(text or "")

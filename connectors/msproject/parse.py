@@ -366,6 +366,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
 _PERCENT = re.compile(r"\s*([0-9]{1,6}(\.[0-9]{0,6})?)\s*")
 
 
+@lru_cache(maxsize=1024)
 def parse_percent(text: str | None) -> float | None:
     """0 to 100, or `None`."""
     match = _PERCENT.fullmatch(text or "")

@@ -43,13 +43,17 @@ class Shape:
         placed: bool = False,
         last: bool = False,
     ) -> None:
+        self.local = ""
+        """Its element's name without a prefix, given by the shape around it."""
         self.emit = emit
         """Takes the finished record; without it, the record is kept in the one around it."""
         self.placed = placed
         self.last = last
         """Nothing is wanted beyond the start of this element: the pass ends with the chunk that holds it."""
         self.wanted: dict[str, Shape | str] = {leaf: leaf for leaf in leaves}
-        self.wanted.update(nested or {})
+        for name, shape in (nested or {}).items():
+            shape.local = name
+            self.wanted[name] = shape
         self.known: dict[str, Shape | str] = {}
         """Names as written, with their prefix -> the shape, or the local name of a leaf."""
         self.skipped: set[str] = set()
@@ -158,7 +162,7 @@ class Pass:
                 if placed:
                     record["@" + leaf] = parser.CurrentByteIndex
             else:
-                shape, record = self._open(written, child)
+                shape, record = self._open(child)
                 known, skipped, placed = shape.known, shape.skipped, shape.placed
 
         def end(_written: str) -> None:
@@ -188,7 +192,11 @@ class Pass:
         """Let the present shape know a new name. Raises `InputError` for a root that is not `Project`."""
         shape, _ = self._open_elements[-1]
         shape.meet(written)
-        if len(self._open_elements) == 1 and written in shape.skipped:
+        child = shape.known.get(written)
+        self._enough |= isinstance(child, Shape) and child.last
+        if len(self._open_elements) == 1:
+            self.prefix = written.removesuffix("Project")
+        if len(self._open_elements) == 1 and child is None:
             raise InputError(
                 f"{self.name} is no MS Project export: its root is <{written[:80]}>",
                 "use File > Save As > XML Format (*.xml) in Project",
@@ -196,14 +204,11 @@ class Pass:
         if len(shape.skipped) > MAX_NAMES:
             raise self._hostile("different elements", f"{MAX_NAMES:,} names")
 
-    def _open(self, written: str, shape: Shape) -> tuple[Shape, Record]:
+    def _open(self, shape: Shape) -> tuple[Shape, Record]:
         """Go into a wanted element."""
-        self._enough |= shape.last
-        if len(self._open_elements) == 1:
-            self.prefix = written.removesuffix("Project")
         record: Record = {"@": self._parser.CurrentByteIndex} if shape.placed else {}
         if shape.emit is None:
-            self._open_elements[-1][1].setdefault(written.rpartition(":")[2], []).append(record)
+            self._open_elements[-1][1].setdefault(shape.local, []).append(record)
         self._open_elements.append((shape, record))
         return shape, record
 
