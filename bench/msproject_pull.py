@@ -8,8 +8,8 @@ Each reading runs in a process of its own, three times in turn; the fastest coun
 seconds (all use one thread), so that other work on the machine does not decide. "Bare lxml.iterparse" reads each field
 with findtext, as one writes it; "at its fastest" walks each element's children once, and is shown beside it.
 
-Exits 1 if a limit is missed: 1.5 times the time of bare lxml.iterparse at 20,000 tasks and more (below that it is mostly
-imports that are measured), and 60 MB.
+Exits 1 if a limit is missed: 1.5 times the time of bare lxml.iterparse at 20,000 tasks and more (below that it is
+mostly imports that are measured), and 60 MB.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from sync import output, planfile, schema
 from sync.brakes import NAMES as BRAKES
 from sync.config import Config
 from sync.plan import Plan
-from sync.run import RunReport, Wish, cycle, locked, today
+from sync.run import RunReport, Wish, cycle, locked, make, today
 from sync.stops import Exit, InvalidStop
 from sync.store import Store, explain_error, open_store
 
@@ -120,6 +120,8 @@ def check(path: Path | None, live: bool) -> int:
     """Config, rules, store; with `live` also what each tool says."""
     config, ruleset = _load(path)
     today(config, clocks.read().now)
+    for source in config.sources.values():
+        make(source, writable=False).close()
     click.echo(f"{config.path}: fine, {len(config.sources)} source(s).")
     _warn(ruleset, config)
     click.echo(f"Rules: {len(ruleset.rules)} in {len(ruleset.files)} file(s), fine.")
@@ -149,7 +151,7 @@ def _check_store(config: Config) -> None:
 def _check_live(config: Config) -> int:
     failed = False
     for source in config.sources.values():
-        connector = source.connector(source.setup)
+        connector = make(source, writable=False)
         try:
             for notice in connector.check():
                 failed = failed or notice.level == "problem"

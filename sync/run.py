@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import filelock
 
 from connectors.base import Connector
+from connectors.errors import SetupError
 from rules import calendar as calendars
 from rules import engine, table
 from rules.grading import SHIPPED, Grader
@@ -215,9 +216,17 @@ def _begin(store: Store, clock: Clock, wish: Wish) -> int:
 
 def _open(opened: ExitStack, source: Source, wish: Wish) -> Connector:
     """A connector that refuses to write unless this run is to apply."""
-    connector = source.connector(replace(source.setup, writable=wish.apply))
+    connector = make(source, writable=wish.apply)
     opened.callback(connector.close)
     return connector
+
+
+def make(source: Source, *, writable: bool) -> Connector:
+    """The connector of a source, which reaches nothing yet. Raises `InvalidStop` for options that cannot be right."""
+    try:
+        return source.connector(replace(source.setup, writable=writable))
+    except SetupError as error:
+        raise InvalidStop(f"sources.{source.name}: {error}.") from error
 
 
 def _pull_all(

@@ -61,8 +61,8 @@ BREAKS = (
     Break(
         "2: labels that were there are adopted",
         "sync/apply.py",
-        "if result.outcome is Outcome.DONE or self._is_ours",
-        "if True or self._is_ours",
+        "result.outcome is Outcome.DONE or self._is_ours",
+        "True or self._is_ours",
         "meanwhile",
     ),
     Break(

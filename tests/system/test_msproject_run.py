@@ -103,6 +103,14 @@ def test_a_new_export_gets_a_new_copy_though_no_label_changes(office: Office) ->
     assert office.run().json["written"] == NOTHING
 
 
+def test_options_that_cannot_be_right_are_told_before_anything_is_read(office: Office) -> None:
+    office.write_config(CONFIG.replace('system = "msproject"', 'system = "msproject"\ncopies = "../elsewhere"'))
+    for command in (["check"], ["run"]):
+        said = office.unstuck(*command)
+        assert said.code == 2
+        assert said.err.startswith("sources.plan: copies = ")
+
+
 def test_without_labels_there_is_no_copy(office: Office) -> None:
     office.export(sponsored(1, "Ada"))
     office.run()
