@@ -15,6 +15,9 @@ from sync.version import VERSION
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="Default: table."
 )
+_TABLE_OR_JSON = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="Default: table."
+)
 _PATH = click.Path(path_type=Path)
 
 
@@ -150,7 +153,7 @@ def findings(config: Path | None, source: str | None, form: str) -> None:
 
 
 @unstuck.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Default: table.")
+@_TABLE_OR_JSON
 @click.pass_obj
 def status(config: Path | None, form: str) -> None:
     """The last runs, the age of each source's data, and what waits for a person."""
@@ -191,6 +194,18 @@ def rules_test(config: Path | None, files: tuple[Path, ...]) -> None:
     from sync import commands
 
     sys.exit(commands.rules_test(config, files))
+
+
+@rules.command(name="diff")
+@click.argument("old")
+@click.argument("new")
+@_TABLE_OR_JSON
+@click.pass_obj
+def rules_diff(config: Path | None, old: str, new: str, form: str) -> None:
+    """Whose labels would change if the rule files OLD (a file, folder or glob) were swapped for NEW today."""
+    from sync import commands
+
+    sys.exit(commands.rules_diff(config, old, new, form))
 
 
 @rules.command(name="list")

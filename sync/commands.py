@@ -26,8 +26,9 @@ from rules.grading import SHIPPED
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
-from sync import output, planfile, schema
+from sync import output, planfile, rulefiles, schema
 from sync.brakes import NAMES as BRAKES
+from sync.compare import Comparison, compare
 from sync.config import Config
 from sync.plan import Plan
 from sync.run import RunReport, Wish, cycle, locked, today
@@ -529,6 +530,37 @@ def rules_test(path: Path | None, files: Sequence[Path]) -> int:
         click.echo(str(failure))
     click.echo(f"{len(results) - len(failures)} passed, {len(failures)} failed")
     return Exit.PARTLY if failures else Exit.FINE
+
+
+def rules_diff(path: Path | None, old: str, new: str, form: str) -> int:
+    """Whose labels would change if the files were swapped now."""
+    config = configs.load(configs.find(path))
+    before, after = (_ruleset(rulefiles.find([name]), config.prefix) for name in (old, new))
+    clock = clocks.read()
+    _rehearsal_note(clock)
+    with _store(config, create=False) as store:
+        comparison = compare(store, before, after, today(config, clock.now))
+    if form == "json":
+        output.emit_json(comparison.as_json())
+    else:
+        _tell_comparison(comparison)
+    return Exit.PARTLY if comparison.differences or comparison.failures else Exit.FINE
+
+
+def _tell_comparison(comparison: Comparison) -> None:
+    for each in comparison.differences:
+        sign, why = ("+", each.reason) if each.action == "add" else ("-", f"no longer: {each.reason}")
+        click.echo(f'{sign} {each.label}  {each.key}  "{_short(each.title)}"  {why}')
+    for sentence in comparison.failures:
+        click.echo(sentence, err=True)
+    if not comparison.differences:
+        click.echo("No label would change.")
+        return
+    click.echo("")
+    output.emit(
+        [rule.as_json() for rule in comparison.rules], ("rule", "before", "after", "add", "remove"), "table", ""
+    )
+    click.echo(f"\n{comparison.items} item(s) would change.")
 
 
 def rules_list(path: Path | None, form: str) -> None:
