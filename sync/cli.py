@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ _FORMAT = click.option(
 _TABLE_OR_JSON = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="Default: table."
 )
+_DAY = click.DateTime(["%Y-%m-%d"])
 _PATH = click.Path(path_type=Path)
 
 
@@ -206,6 +208,21 @@ def rules_diff(config: Path | None, old: str, new: str, form: str) -> None:
     from sync import commands
 
     sys.exit(commands.rules_diff(config, old, new, form))
+
+
+@rules.command(name="backtest")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--since", type=_DAY, required=True, metavar="DAY", help="The first day, like 2026-06-01.")
+@click.option("--until", type=_DAY, metavar="DAY", help="The last day. Default: today.")
+@_TABLE_OR_JSON
+@click.pass_obj
+def rules_backtest(
+    config: Path | None, files: tuple[str, ...], since: datetime, until: datetime | None, form: str
+) -> None:
+    """What the rules in FILE (a file, folder or glob) would have done on each day of the stored past."""
+    from sync import commands
+
+    sys.exit(commands.rules_backtest(config, files, since.date(), until.date() if until else None, form))
 
 
 @rules.command(name="list")
