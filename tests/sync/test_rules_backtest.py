@@ -211,6 +211,17 @@ def test_for_people(moving: Town) -> None:
     assert "1 item(s) would have got a label from 2026-02-01 to 2026-03-19." in said.out
 
 
+def test_a_rule_that_fails_fails_alone(moving: Town) -> None:
+    with closing(sqlite3.connect(moving.folder / "unstuck.db")) as connection, connection:
+        connection.execute("UPDATE item SET labels = '['")
+    moving.write_rules(RULES.replace('sponsor         = "missing"', 'labels = "has x"'))
+    said = moving.unstuck("rules", "backtest", "rules.d", "--since", "2026-03-17", "--format", "json")
+    assert said.code == 1
+    assert len(said.json["problems"]) == 1
+    assert 'rule "no-sponsor" could not be evaluated' in said.json["problems"][0]
+    assert changes(said.json) == {"2026-03-18": (1, 0)}
+
+
 def test_nothing_is_written(moving: Town) -> None:
     def dump() -> list[str]:
         with closing(sqlite3.connect(moving.folder / "unstuck.db")) as connection:

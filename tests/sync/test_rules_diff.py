@@ -90,6 +90,16 @@ def test_nothing_is_written(settled: Town) -> None:
     assert (dump(), settled.world) == (before, world)
 
 
+def test_a_rule_that_fails_keeps_its_labels(settled: Town) -> None:
+    with closing(sqlite3.connect(settled.folder / "unstuck.db")) as connection, connection:
+        connection.execute("UPDATE item SET labels = '[' WHERE key = 'APP-3'")
+    (settled.folder / "new.toml").write_text(QUICKER.replace('sponsor         = "missing"', 'labels = "has x"'))
+    said = settled.unstuck("rules", "diff", "old.toml", "new.toml", "--format", "json")
+    assert said.code == 1
+    assert [(each["key"], each["label"]) for each in said.json["changes"]] == [("APP-1", "pmo-stuck-10d")]
+    assert 'rule "no-sponsor" could not be evaluated' in said.json["problems"][0]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
