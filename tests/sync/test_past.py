@@ -63,8 +63,8 @@ def local(at: datetime) -> date:
     return at.astimezone(BERLIN).date()
 
 
-def keep(store: Store, life: Life) -> None:
-    """What a pull would store; the tool sends its history a second time, as tools do."""
+def keep(store: Store, life: Life, origin: str = "tool") -> None:
+    """What a pull would store, the first one being now; a tool's history may be there twice."""
     with store.transaction() as connection:
         connection.execute("DELETE FROM item")
         row = (*pulled_row(life.item, BERLIN, Grader()), moment(NOW))
@@ -72,9 +72,9 @@ def keep(store: Store, life: Life) -> None:
         connection.execute("INSERT INTO item_detail VALUES (1, ?, ?)", detail_row(life.item))
         connection.executemany(
             "INSERT INTO transition (item_id, at, from_status, to_status, from_category, to_category, origin) "
-            "VALUES (1, ?, ?, ?, ?, ?, 'tool')",
+            "VALUES (1, ?, ?, ?, ?, ?, ?)",
             [
-                (moment(step.at), step.from_status, step.to_status, step.from_category, step.to_category)
+                (moment(step.at), step.from_status, step.to_status, step.from_category, step.to_category, origin)
                 for step in (*life.moves, *life.moves)
             ],
         )
@@ -140,3 +140,17 @@ def test_before_it_was_in_this_status_an_item_without_history_is_unknown(tmp_pat
     assert before["status"] is None
     assert before["unknown"] == sum(unknown_bit(name) or 0 for name in ("status", "status_category", "status_since"))
     assert (on["status"], on["unknown"], on["status_since_is"]) == ("Doing", 0, "at_least")
+
+
+def test_a_move_from_before_an_item_was_first_seen_does_not_come_after_it(tmp_path: Path) -> None:
+    """The tool told since when exactly; that it moved then was observed later."""
+    ref, at = ItemRef("tool", "1"), NOW - timedelta(days=5)
+    step = Transition(ref, at, "Doing", StatusCategory.IN_PROGRESS, "Open", StatusCategory.TODO)
+    item = WorkItem(
+        ref, "T-1", "a title", "c", status="Doing", status_category=StatusCategory.IN_PROGRESS, status_since=at,
+        status_since_is=Certainty.EXACT, created_at=NOW - timedelta(days=9),
+    )  # fmt: skip
+    with open_store(tmp_path / "unstuck.db") as store:
+        keep(store, Life(item, [step]), "observed")
+        days = walk(store, local(at) - timedelta(days=1))
+    assert [day and day["status"] for day in days.values()] == [None, *["Doing"] * 6]
