@@ -34,22 +34,28 @@ def check(
 ) -> list[Tripped]:
     """Every brake that trips. `considered`: items by source; `before`: (matched, considered) by rule, last time."""
     tripped = [Tripped("shrink", sentence) for sentence in shrunk]
-    tripped += _share(plan, considered, limits)
-    if len(plan.changes) > limits.count:
-        tripped.append(
-            Tripped(
-                "count",
-                f"{len(plan.changes)} items would change, more than the {limits.count} that [brakes] count allows. "
-                "Look at them with `unstuck plan`; if they are right, run once with --force count.",
-            )
-        )
+    tripped += of_changes(Counter(change.ref.source for change in plan.changes), considered, limits)
     for count in counts:
-        tripped += _rule(count, before.get(count.rule), limits)
+        tripped += of_rule(count, before.get(count.rule), limits)
     return tripped
 
 
-def _share(plan: Plan, considered: Mapping[str, int], limits: Brakes) -> list[Tripped]:
-    changed = Counter(change.ref.source for change in plan.changes)
+def of_changes(changed: Mapping[str, int], considered: Mapping[str, int], limits: Brakes) -> list[Tripped]:
+    """The brakes on how many items change at once. Both count items by source."""
+    tripped = _share(changed, considered, limits)
+    total = sum(changed.values())
+    if total > limits.count:
+        tripped.append(
+            Tripped(
+                "count",
+                f"{total} items would change, more than the {limits.count} that [brakes] count allows. "
+                "Look at them with `unstuck plan`; if they are right, run once with --force count.",
+            )
+        )
+    return tripped
+
+
+def _share(changed: Mapping[str, int], considered: Mapping[str, int], limits: Brakes) -> list[Tripped]:
     return [
         Tripped(
             "share",
@@ -62,7 +68,8 @@ def _share(plan: Plan, considered: Mapping[str, int], limits: Brakes) -> list[Tr
     ]
 
 
-def _rule(now: RuleCount, before: tuple[int, int] | None, limits: Brakes) -> list[Tripped]:
+def of_rule(now: RuleCount, before: tuple[int, int] | None, limits: Brakes) -> list[Tripped]:
+    """The brake on a rule that suddenly matches nothing, or nearly everything."""
     if before is None:
         return []
     matched, considered = before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -15,6 +16,10 @@ from sync.version import VERSION
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="Default: table."
 )
+_TABLE_OR_JSON = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="Default: table."
+)
+_DAY = click.DateTime(["%Y-%m-%d"])
 _PATH = click.Path(path_type=Path)
 
 
@@ -150,7 +155,7 @@ def findings(config: Path | None, source: str | None, form: str) -> None:
 
 
 @unstuck.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Default: table.")
+@_TABLE_OR_JSON
 @click.pass_obj
 def status(config: Path | None, form: str) -> None:
     """The last runs, the age of each source's data, and what waits for a person."""
@@ -191,6 +196,33 @@ def rules_test(config: Path | None, files: tuple[Path, ...]) -> None:
     from sync import commands
 
     sys.exit(commands.rules_test(config, files))
+
+
+@rules.command(name="diff")
+@click.argument("old")
+@click.argument("new")
+@_TABLE_OR_JSON
+@click.pass_obj
+def rules_diff(config: Path | None, old: str, new: str, form: str) -> None:
+    """Whose labels would change if the rule files OLD (a file, folder or glob) were swapped for NEW today."""
+    from sync import commands
+
+    sys.exit(commands.rules_diff(config, old, new, form))
+
+
+@rules.command(name="backtest")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--since", type=_DAY, required=True, metavar="DAY", help="The first day, like 2026-06-01.")
+@click.option("--until", type=_DAY, metavar="DAY", help="The last day. Default: today.")
+@_TABLE_OR_JSON
+@click.pass_obj
+def rules_backtest(
+    config: Path | None, files: tuple[str, ...], since: datetime, until: datetime | None, form: str
+) -> None:
+    """What the rules in FILE (a file, folder or glob) would have done on each day of the stored past."""
+    from sync import commands
+
+    sys.exit(commands.rules_backtest(config, files, since.date(), until.date() if until else None, form))
 
 
 @rules.command(name="list")

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, date
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from rules.grading import SHIPPED
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
-from sync import output, planfile, schema
+from sync import output, planfile, rulefiles, schema
+from sync.backtest import Backtest, backtest, period
 from sync.brakes import NAMES as BRAKES
+from sync.compare import Comparison, compare
 from sync.config import Config
 from sync.plan import Plan
 from sync.run import RunReport, Wish, cycle, locked, make, today
@@ -531,6 +533,85 @@ def rules_test(path: Path | None, files: Sequence[Path]) -> int:
         click.echo(str(failure))
     click.echo(f"{len(results) - len(failures)} passed, {len(failures)} failed")
     return Exit.PARTLY if failures else Exit.FINE
+
+
+def rules_diff(path: Path | None, old: str, new: str, form: str) -> int:
+    """Whose labels would change if the files were swapped now."""
+    config = configs.load(configs.find(path))
+    before, after = (_ruleset(rulefiles.find([name]), config.prefix) for name in (old, new))
+    clock = clocks.read()
+    _rehearsal_note(clock)
+    with _store(config, create=False) as store:
+        comparison = compare(store, before, after, today(config, clock.now))
+    if form == "json":
+        output.emit_json(comparison.as_json())
+    else:
+        _tell_comparison(comparison)
+    return Exit.PARTLY if comparison.differences or comparison.failures else Exit.FINE
+
+
+def _tell_comparison(comparison: Comparison) -> None:
+    for each in comparison.differences:
+        sign, why = ("+", each.reason) if each.action == "add" else ("-", f"no longer: {each.reason}")
+        click.echo(f'{sign} {each.label}  {each.key}  "{_short(each.title)}"  {why}')
+    for sentence in comparison.failures:
+        click.echo(sentence, err=True)
+    if not comparison.differences:
+        click.echo("No label would change.")
+        return
+    click.echo("")
+    output.emit(
+        [rule.as_json() for rule in comparison.rules], ("rule", "before", "after", "add", "remove"), "table", ""
+    )
+    click.echo(f"\n{comparison.items} item(s) would change.")
+
+
+def rules_backtest(path: Path | None, names: Sequence[str], since: date, until: date | None, form: str) -> int:
+    """What the rules would have done on the days that the store remembers."""
+    config = configs.load(configs.find(path))
+    ruleset = _ruleset(rulefiles.find(names), config.prefix)
+    clock = clocks.read()
+    _rehearsal_note(clock)
+    moment = today(config, clock.now)
+    try:
+        days = period(since, until, moment.date)
+    except ValueError as error:
+        raise InvalidStop(f"{error}.") from error
+    with _store(config, create=False) as store:
+        result = backtest(store, config, ruleset, moment, days, _progress())
+    if form == "json":
+        output.emit_json(result.as_json())
+    else:
+        _tell_backtest(result)
+    return Exit.PARTLY if result.failures else Exit.FINE
+
+
+_MOST_FLAPPING = 20
+"""Rows shown to people; JSON has all."""
+
+
+def _tell_backtest(result: Backtest) -> None:
+    eventful = [day.as_json() for day in result.days if day.add or day.remove or day.tripped]
+    for day in eventful:
+        day["brakes"] = list(dict.fromkeys(brake["name"] for brake in day["brakes"]))
+    output.emit(eventful, ("day", "add", "remove", "labelled", "brakes"), "table", "No rule would have put on a label.")
+    click.echo("")
+    output.emit(result.rules, ("rule", "items", "add", "remove", "most"), "table", "")
+    flapping = result.flapping
+    if flapping:
+        click.echo(f"\n{len(flapping)} label(s) came back after they had been taken off:")
+        output.emit(flapping[:_MOST_FLAPPING], ("source", "key", "label", "times", "title"), "table", "")
+    click.echo(f"\n{result.items} item(s) would have got a label from {result.since} to {result.until}.")
+    first = result.days[0]
+    if first.unclear:
+        click.echo(
+            f"On {first.day} history does not tell the status of {first.unclear} of {first.considered} item(s): "
+            "rules that ask for it leave them alone."
+        )
+    if result.todays:
+        click.echo(f"The store keeps no history of {', '.join(result.todays)}: every day is given today's value.")
+    for sentence in result.failures:
+        click.echo(sentence, err=True)
 
 
 def rules_list(path: Path | None, form: str) -> None:

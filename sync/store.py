@@ -47,6 +47,15 @@ class Store:
             raise
         self.connection.execute("COMMIT")
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """One state of the store, whatever a run writes meanwhile. Temporary tables made in it are gone afterwards."""
+        self.connection.execute("BEGIN")
+        try:
+            yield self.connection
+        finally:
+            self.connection.execute("ROLLBACK")
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """All rows of a query, as dicts."""
         cursor = self.connection.execute(sql, parameters)
