@@ -26,7 +26,7 @@ bench: $(DEV)
 	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -rf $(VENV) build dist examples/out
+	rm -rf $(VENV) build dist examples/out examples/inbox/labelled
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "unstuck needs Python 3.11 or newer; name one with make PYTHON=python3.12")'

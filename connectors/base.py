@@ -50,11 +50,11 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One key of `[sources.NAME]` that a connector understands, beside the ones that all share."""
+    """One key of a table in config.toml: a connector's own in `[sources.NAME]`, beside the ones that all share."""
 
     name: str
     help: str
-    kind: Literal["text", "integer", "yes/no", "list of text", "secret"] = "text"
+    kind: Literal["text", "integer", "number", "yes/no", "list of text", "list of dates", "secret"] = "text"
     required: bool = False
     default: Any = None
 
@@ -105,8 +105,8 @@ class Page:
     complete: bool = False
     """On the last page only, and only if the tool gave everything that was asked for."""
     full: bool = False
-    """On the complete page: the pull's pages together held *every* item of the collection, so that an item
-    which was not among them is gone. Never set on a pull that went on from a cursor."""
+    """On the complete page: the pages of this very pull together held *every* item of the collection, so that an
+    item which was not among them is gone. A pull that went on from a cursor may say so only if it gave them all."""
     as_of: datetime | None = None
     """When this was the state of things, if that is not now: a file's status date."""
     copy_outdated: bool = False

@@ -78,7 +78,7 @@ def make(
 
 
 def _public_holidays(country: str, region: str | None, years: range) -> Iterator[date]:
-    import holidays  # noqa: PLC0415 - slow to import, and needed only where a country is named
+    import holidays
 
     _check_place(holidays, country, region)
     yield from holidays.country_holidays(country, subdiv=region, years=years)

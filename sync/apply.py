@@ -1,0 +1,240 @@
+"""Writing a plan: the intent is committed before each call and the result after it.
+
+One call a collection, in which each item is written once. A process that is killed in between leaves open intents,
+which the next run settles by what the tool shows (`sync.ledger.settle`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from connectors.base import ChangeResult, Collection, Connector, Granularity, Outcome
+from connectors.model import ItemRef, LabelChange
+from rules.table import moment
+from sync.plan import Plan, PlannedChange
+from sync.pull import sentence
+from sync.store import Store
+
+_WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
+
+
+@dataclass(slots=True)
+class ApplyReport:
+    """What came of writing a plan."""
+
+    items: int = 0
+    added: int = 0
+    removed: int = 0
+    copies: int = 0
+    problems: list[str] = field(default_factory=list)
+    """Sentences: which source, which item, what happened and what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    journal_id: int
+    action: Literal["add", "remove"]
+    label: str
+    rule: str
+    reason: str
+
+
+def apply_plan(
+    store: Store, plan: Plan, connectors: Mapping[str, Connector], run_id: int, now: datetime
+) -> ApplyReport:
+    """Write every change of the plan. A failed write leaves its own item as it is and stops no other."""
+    report = ApplyReport()
+    grouped: dict[tuple[str, str], list[PlannedChange]] = defaultdict(list)
+    for change in plan.changes:
+        grouped[change.ref.source, change.collection].append(change)
+    for place in plan.copies:
+        grouped.setdefault(place, [])
+    for (source, collection), changes in sorted(grouped.items()):
+        _Writer(store, connectors[source], source, collection, run_id, now, report).write(changes)
+    return report
+
+
+class _Writer:
+    """Writes into one collection."""
+
+    def __init__(
+        self,
+        store: Store,
+        connector: Connector,
+        source: str,
+        collection: str,
+        run_id: int,
+        now: datetime,
+        report: ApplyReport,
+    ) -> None:
+        self.store, self.connector, self.source = store, connector, source
+        name = store.value("SELECT name FROM collection WHERE source = ? AND native_id = ?", (source, collection))
+        self.collection = Collection(collection, name or collection)
+        self.run_id, self.at, self.report = run_id, moment(now), report
+        self.whole = connector.capabilities.writes is Granularity.COLLECTION
+
+    def write(self, changes: Sequence[PlannedChange]) -> None:
+        planned = {change.ref: change for change in changes}
+        intents = self._intend(changes)
+        calls = self._whole_copy(planned) if self.whole else [_as_change(change) for change in changes]
+        failed, shown = False, []
+        try:
+            for result in self.connector.apply(self.collection, calls):
+                failed = failed or result.outcome not in _WRITTEN
+                shown.append(result)
+                self._record(planned.pop(result.ref, None), result, intents)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
+            failed = True
+            self.report.problems.append(f"{self.source}: {self.collection.name}: {sentence(error)}")
+        # Intents without a result stay open: whether they were written is seen in the tool by the next run.
+        if self.whole and not failed:
+            self._copy_is_current(shown)
+
+    def _intend(self, changes: Sequence[PlannedChange]) -> dict[ItemRef, list[_Intent]]:
+        """Commit what is about to be written."""
+        intents: dict[ItemRef, list[_Intent]] = {}
+        with self.store.transaction() as connection:
+            for change in changes:
+                intents[change.ref] = [self._intent(connection, change, *step) for step in _steps(change)]
+        return intents
+
+    def _intent(
+        self, connection: sqlite3.Connection, change: PlannedChange, action: Literal["add", "remove"], label: str
+    ) -> _Intent:
+        reasons = change.reasons[label]
+        rule, text = reasons[0].rule, "; ".join(reason.text for reason in reasons)
+        row = connection.execute(
+            "INSERT INTO journal (run_id, item_id, action, label, rule, reason, intent_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.run_id, change.item_id, action, label, rule, text, self.at),
+        )
+        return _Intent(row.lastrowid or 0, action, label, rule, text)
+
+    def _whole_copy(self, planned: Mapping[ItemRef, PlannedChange]) -> list[LabelChange]:
+        """All that the labelled copy is to show beyond its input: what is ours already, and what is planned.
+
+        A label of ours that came home into the input and was taken off since (`off_at`) must be taken off again.
+        """
+        kept: dict[ItemRef, dict[str, bool]] = {ref: {} for ref in planned}
+        for native_id, label, off in self.store.connection.execute(
+            "SELECT i.native_id, l.label, l.off_at IS NOT NULL FROM ledger l JOIN item i ON i.id = l.item_id "
+            "WHERE i.source = ? AND i.collection = ? AND i.missing_since IS NULL",
+            (self.source, self.collection.native_id),
+        ):
+            kept.setdefault(ItemRef(self.source, native_id), {})[label] = not off
+        for ref, change in planned.items():
+            kept[ref].update(dict.fromkeys(change.add, True))
+            kept[ref].update(dict.fromkeys(change.remove, False))
+        return [
+            LabelChange(
+                ref,
+                add=tuple(sorted(label for label, on in labels.items() if on)),
+                remove=tuple(sorted(label for label, on in labels.items() if not on)),
+            )
+            for ref, labels in sorted(kept.items())
+        ]
+
+    # Results
+
+    def _record(
+        self, change: PlannedChange | None, result: ChangeResult, intents: Mapping[ItemRef, Sequence[_Intent]]
+    ) -> None:
+        if result.outcome not in _WRITTEN:
+            key = change.key if change else result.ref.native_id
+            self.report.problems.append(f"{self.source}: {key}: {result.message}")
+        if change is None:
+            return
+        if result.outcome not in _WRITTEN:
+            self._close(intents[change.ref], result.outcome, result.message)
+            return
+        with self.store.transaction() as connection:
+            for intent in intents[change.ref]:
+                if result.outcome is Outcome.DONE or self._is_ours(connection, change.item_id, intent):
+                    self._enter(connection, change.item_id, intent)
+            self._finish_intents(connection, intents[change.ref], result.outcome, "")
+            labels = self._labels_now(connection, change, result)
+            # Without its hash the next pull reads the item anew: if a person took the label off at once, the item
+            # looks exactly as it did before our write.
+            connection.execute(
+                "UPDATE item SET labels = ?, version = coalesce(?, version), hash = NULL WHERE id = ?",
+                (json.dumps(labels, ensure_ascii=False), result.version, change.item_id),
+            )
+        self.report.items += 1
+        self.report.added += len(change.add)
+        self.report.removed += len(change.remove)
+
+    def _labels_now(self, connection: sqlite3.Connection, change: PlannedChange, result: ChangeResult) -> list[str]:
+        if result.labels is not None:
+            return sorted(result.labels)
+        row = connection.execute("SELECT labels FROM item WHERE id = ?", (change.item_id,)).fetchone()
+        return sorted((set(json.loads(row[0])) | set(change.add)) - set(change.remove))
+
+    def _enter(self, connection: sqlite3.Connection, item_id: int, intent: _Intent) -> None:
+        """Keep the ledger. A removal from a copy stays on record while the input still carries the label."""
+        if intent.action == "add":
+            connection.execute(
+                "INSERT INTO ledger (item_id, label, rule, reason, run_id, put_at) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (item_id, label) DO UPDATE SET rule = excluded.rule, reason = excluded.reason, "
+                "run_id = excluded.run_id, put_at = excluded.put_at, off_at = NULL",
+                (item_id, intent.label, intent.rule, intent.reason, self.run_id, self.at),
+            )
+            return
+        which = (item_id, intent.label)
+        connection.execute("DELETE FROM ledger WHERE item_id = ? AND label = ? AND NOT home", which)
+        connection.execute("UPDATE ledger SET off_at = ? WHERE item_id = ? AND label = ?", (self.at, *which))
+
+    def _is_ours(self, connection: sqlite3.Connection, item_id: int, intent: _Intent) -> bool:
+        """Whether a label that was already so is so through us: a person may have put the same one there just now."""
+        if self.whole or intent.action == "remove":
+            return True
+        lost = connection.execute(
+            "SELECT 1 FROM journal WHERE item_id = ? AND label = ? AND action = 'add' AND id < ? "
+            "AND (result_at IS NULL OR result = 'lost')",
+            (item_id, intent.label, intent.journal_id),
+        )
+        return lost.fetchone() is not None
+
+    def _close(self, intents: Iterable[_Intent], result: str, message: str) -> None:
+        with self.store.transaction() as connection:
+            self._finish_intents(connection, intents, result, message)
+
+    def _finish_intents(
+        self, connection: sqlite3.Connection, intents: Iterable[_Intent], result: str, message: str
+    ) -> None:
+        connection.executemany(
+            "UPDATE journal SET result_at = ?, result = ?, message = ? WHERE id = ?",
+            [(self.at, result, message, intent.journal_id) for intent in intents],
+        )
+
+    def _copy_is_current(self, shown: Sequence[ChangeResult]) -> None:
+        """The copy is of this input; what it carries on from an earlier one is on the items again."""
+        place = (self.source, self.collection.native_id)
+        with self.store.transaction() as connection:
+            connection.execute("UPDATE collection SET copy_outdated = 0 WHERE source = ? AND native_id = ?", place)
+            connection.executemany(
+                "UPDATE item SET labels = ?, hash = NULL WHERE source = ? AND native_id = ?",
+                [
+                    (json.dumps(result.labels, ensure_ascii=False), self.source, result.ref.native_id)
+                    for result in shown
+                    if result.labels is not None
+                ],
+            )
+        self.report.copies += 1
+
+
+def _as_change(change: PlannedChange) -> LabelChange:
+    return LabelChange(change.ref, change.add, change.remove, change.version)
+
+
+def _steps(change: PlannedChange) -> list[tuple[Literal["add", "remove"], str]]:
+    """In the order in which the journal shows them."""
+    adds: list[tuple[Literal["add", "remove"], str]] = [("add", label) for label in change.add]
+    return adds + [("remove", label) for label in change.remove]

@@ -1,0 +1,261 @@
+"""The command line: options and help. What a command does is in `sync.commands`, imported only when one runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from connectors.errors import ConnectorError
+from sync.stops import Exit, Stop
+from sync.version import VERSION
+
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="Default: table."
+)
+_PATH = click.Path(path_type=Path)
+
+
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"unstuck {VERSION}")
+        context.exit()
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=_PATH, help="Default: config.toml here, then in the platform's config folder.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, and each step on the way.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it and stop."
+)
+@click.pass_context
+def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
+    """Labels work that serves no business outcome, and work that has quietly stalled, in the tools that teams use.
+
+    \b
+    First steps:
+      unstuck init .       a commented config.toml and rule files, ready to edit
+      unstuck check        whether they are right
+      unstuck run          pull, evaluate, and show what would be labelled
+      unstuck run --apply  the same, and write the labels
+    """
+    context.obj = config
+    if debug:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+    if context.invoked_subcommand is None:
+        from sync import commands
+
+        commands.welcome(config, context.get_help())
+
+
+@unstuck.command()
+@click.argument("folder", type=_PATH)
+def init(folder: Path) -> None:
+    """Write a commented config.toml and the rule files into FOLDER."""
+    from sync import commands
+
+    commands.init(folder)
+
+
+@unstuck.command()
+@click.option("--live", is_flag=True, help="Also ask every tool: credentials, permissions, mapped fields.")
+@click.pass_obj
+def check(config: Path | None, live: bool) -> None:
+    """Check config, rules and store."""
+    from sync import commands
+
+    sys.exit(commands.check(config, live))
+
+
+@unstuck.command()
+@click.option(
+    "--apply/--plan-only", "apply_", default=None, help="Write labels, or only plan. Default: [writes] apply."
+)
+@click.option("--source", help="Only this source.")
+@click.option("--full", is_flag=True, help="Ask for everything, not only for what changed.")
+@click.option(
+    "--force", multiple=True, metavar="BRAKE", help="Lift this brake for this run: share, count, shrink, rule."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_obj
+def run(
+    config: Path | None, apply_: bool | None, source: str | None, full: bool, force: tuple[str, ...], as_json: bool
+) -> None:
+    """One cycle: pull, evaluate, plan, and write labels where that is allowed or asked for."""
+    from sync import commands
+
+    sys.exit(commands.run(config, apply_, source, full, force, as_json))
+
+
+@unstuck.command()
+@click.option("-o", "--output", type=_PATH, help="Save the plan as .json or .csv, to tick and apply.")
+@click.option("--source", help="Only this source.")
+@_FORMAT
+@click.pass_obj
+def plan(config: Path | None, output: Path | None, source: str | None, form: str) -> None:
+    """Pull, evaluate, and show which labels would go on and off, and why. Writes into no tool."""
+    from sync import commands
+
+    sys.exit(commands.plan(config, output, source, form))
+
+
+@unstuck.command(name="apply")
+@click.argument("file", type=_PATH)
+@click.option("--all", "every_row", is_flag=True, help="Apply every row, ticked or not.")
+@click.option("--force", multiple=True, metavar="BRAKE", help="Lift this brake for this run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_obj
+def apply_(config: Path | None, file: Path, every_row: bool, force: tuple[str, ...], as_json: bool) -> None:
+    """Apply the ticked rows of a saved plan, exactly those."""
+    from sync import commands
+
+    sys.exit(commands.apply(config, file, every_row, force, as_json))
+
+
+@unstuck.command()
+@click.argument("key")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+@click.pass_obj
+def explain(config: Path | None, key: str, form: str) -> None:
+    """Why the item KEY carries its labels, why a rule does not match it, and when it will."""
+    from sync import commands
+
+    commands.explain(config, key, form)
+
+
+@unstuck.command()
+@click.option("--source", help="Only this source.")
+@_FORMAT
+@click.pass_obj
+def items(config: Path | None, source: str | None, form: str) -> None:
+    """The work items in the store."""
+    from sync import commands
+
+    commands.items(config, source, form)
+
+
+@unstuck.command()
+@click.option("--source", help="Only this source.")
+@_FORMAT
+@click.pass_obj
+def findings(config: Path | None, source: str | None, form: str) -> None:
+    """What the rules found in the last run."""
+    from sync import commands
+
+    commands.findings(config, source, form)
+
+
+@unstuck.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Default: table.")
+@click.pass_obj
+def status(config: Path | None, form: str) -> None:
+    """The last runs, the age of each source's data, and what waits for a person."""
+    from sync import commands
+
+    commands.status(config, form)
+
+
+@unstuck.command()
+@_FORMAT
+def connectors(form: str) -> None:
+    """The systems that can be connected, and what each can do."""
+    from sync import commands
+
+    commands.connectors(form)
+
+
+@unstuck.group()
+def rules() -> None:
+    """Check, test and browse rule files."""
+
+
+@rules.command(name="check")
+@click.argument("files", nargs=-1, type=_PATH)
+@click.pass_obj
+def rules_check(config: Path | None, files: tuple[Path, ...]) -> None:
+    """Every mistake in all rule files, and what is worth a look. Default: the config's files."""
+    from sync import commands
+
+    sys.exit(commands.rules_check(config, files))
+
+
+@rules.command(name="test")
+@click.argument("files", nargs=-1, type=_PATH)
+@click.pass_obj
+def rules_test(config: Path | None, files: tuple[Path, ...]) -> None:
+    """Run the tests that stand beside the rules. Default: the config's files."""
+    from sync import commands
+
+    sys.exit(commands.rules_test(config, files))
+
+
+@rules.command(name="list")
+@_FORMAT
+@click.pass_obj
+def rules_list(config: Path | None, form: str) -> None:
+    """The rules that are in force, their labels, and where they stand."""
+    from sync import commands
+
+    commands.rules_list(config, form)
+
+
+@rules.command(name="columns")
+@_FORMAT
+def rules_columns(form: str) -> None:
+    """The words that a rule can use, and what they mean."""
+    from sync import commands
+
+    commands.rules_columns(form)
+
+
+@rules.command(name="schema")
+@click.option("--config", "of_config", is_flag=True, help="Of config.toml instead.")
+def rules_schema(of_config: bool) -> None:
+    """JSON Schema of a rule file, for editors that complete and check."""
+    from sync import commands
+
+    commands.rules_schema(of_config)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit. No traceback reaches a person who did not ask with --debug."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = unstuck.main(given, prog_name="unstuck", standalone_mode=False)
+    except Stop as stop:
+        sys.exit(_stopped(stop))
+    except ConnectorError as error:
+        click.echo(f"{error}.", err=True)
+        sys.exit(Exit.INVALID)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.INVALID)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped. The next run goes on from here.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(Exit.FINE)
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        click.echo(
+            f"unstuck ran into a bug ({type(error).__name__}: {error}); --debug shows where. Please report it.",
+            err=True,
+        )
+        sys.exit(Exit.BUG)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stopped(stop: Stop) -> int:
+    for line in stop.lines:
+        click.echo(line, err=True)
+    return int(stop.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,351 @@
+"""config.toml: found, read strictly, and turned into what the rest of `sync` works with.
+
+Nothing is guessed and nothing ignored: an unknown key is a mistake with "did you mean", and all mistakes come in
+one list. Secrets are references (`{ env = "…" }`, `{ file = "…" }`), never literals, and are resolved here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors import registry
+from connectors.base import Connector, Option, SourceSetup
+from connectors.errors import SetupError
+from connectors.model import StatusCategory
+from rules.columns import COLUMNS
+from sync import settings
+from sync.stops import InvalidStop
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One `[sources.NAME]`, checked."""
+
+    name: str
+    system: str
+    connector: type[Connector]
+    setup: SourceSetup
+    inherit: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when items must be read anew because they would come out different. Holds no secret."""
+        secrets = {option.name for option in self.connector.options if option.kind == "secret"}
+        options = {name: value for name, value in self.setup.options.items() if name not in secrets}
+        meaning = [self.system, options, dict(self.setup.fields), dict(self.setup.statuses), str(self.setup.timezone)]
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Brakes:
+    """Where a run stops rather than write: see docs/operations.md."""
+
+    share: float
+    count: int
+    least: int
+    shrink: float
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole of config.toml, checked; paths are absolute."""
+
+    path: Path
+    store: Path
+    rules: tuple[str, ...]
+    timezone: ZoneInfo
+    country: str | None
+    region: str | None
+    weekend: frozenset[int]
+    days_off: tuple[date, ...]
+    prefix: str
+    veto_days: int
+    placeholders: tuple[str, ...]
+    review_days: int
+    brakes: Brakes
+    apply: bool
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of the config start."""
+        return self.path.parent
+
+
+def find(named: Path | None) -> Path:
+    """The config file: the one named, else config.toml here, else the one in the platform's config folder."""
+    if named is not None:
+        if not named.is_file():
+            raise InvalidStop(f"{named}: there is no such config file; name another with --config FILE.")
+        return named
+    import platformdirs
+
+    candidates = [Path("config.toml"), Path(platformdirs.user_config_dir("unstuck")) / "config.toml"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise InvalidStop(
+        f"There is no config.toml here, and none in {candidates[1].parent}.",
+        "Make one with `unstuck init .`, or name one with `unstuck --config FILE …`.",
+    )
+
+
+def load(path: Path) -> Config:
+    """Read and check a config file. Raises `InvalidStop` with every mistake in it, one line each."""
+    reader = _Reader(path, _parse(path))
+    config = reader.config()
+    if reader.mistakes:
+        raise InvalidStop(*reader.mistakes)
+    return config
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InvalidStop(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidStop(f"{path}: is not UTF-8 text; save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidStop(f"{path}: is not valid TOML: {error}.") from error
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint that ends a message about an unknown word."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f'did you mean "{close[0]}"?' if close else f"known are: {', '.join(sorted(known))}"
+
+
+class _Reader:
+    """Walks a parsed config and gathers mistakes instead of stopping at the first."""
+
+    def __init__(self, path: Path, data: dict[str, Any]) -> None:
+        self.path = path
+        self.folder = path.resolve().parent
+        self.data = data
+        self.mistakes: list[str] = []
+
+    def wrong(self, place: str, why: str) -> None:
+        self.mistakes.append(f"{self.path}: {place}: {why}")
+
+    def config(self) -> Config:
+        top = self.table("", self.data, settings.TOP, also=(*settings.TABLES, "sources"))
+        tables = {name: self.subtable(self.data, name, options) for name, options in settings.TABLES.items()}
+        calendar, labels, brakes = tables["calendar"], tables["labels"], tables["brakes"]
+        zone = self.zone("timezone", top["timezone"])
+        return Config(
+            path=self.path.resolve(),
+            store=self.folder / top["store"],
+            rules=tuple(top["rules"]),
+            timezone=zone,
+            country=calendar["country"],
+            region=calendar["region"],
+            weekend=self.weekend(calendar["weekend"]),
+            days_off=tuple(calendar["days_off"]),
+            prefix=self.prefix(labels["prefix"]),
+            veto_days=self.at_least("labels.veto_days", labels["veto_days"], 0),
+            placeholders=tuple(tables["outcome"]["placeholders"]),
+            review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),
+            brakes=Brakes(
+                share=self.a_share("brakes.share", brakes["share"]),
+                count=self.at_least("brakes.count", brakes["count"], 1),
+                least=self.at_least("brakes.least", brakes["least"], 1),
+                shrink=self.a_share("brakes.shrink", brakes["shrink"]),
+            ),
+            apply=tables["writes"]["apply"],
+            sources=dict(self.sources(zone)),
+        )
+
+    # Tables and values
+
+    def subtable(self, data: Mapping[str, Any], name: str, options: Sequence[Option]) -> dict[str, Any]:
+        table = data.get(name, {})
+        if not isinstance(table, dict):
+            self.wrong(name, f"must be a table: write [{name}] and its keys below it")
+            table = {}
+        return self.table(f"{name}.", table, options)
+
+    def table(
+        self, place: str, data: Mapping[str, Any], options: Sequence[Option], also: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        known = [option.name for option in options]
+        for key in data:
+            if key not in known and key not in also:
+                self.wrong(f"{place}{key}", f"there is no such key; {did_you_mean(key, [*known, *also])}")
+        return {option.name: self.value(place, data, option) for option in options}
+
+    def value(self, place: str, data: Mapping[str, Any], option: Option) -> Any:
+        if option.name not in data:
+            if option.required:
+                self.wrong(f"{place}{option.name}", f"is missing: {option.help}")
+            return option.default
+        where, given = f"{place}{option.name}", data[option.name]
+        if option.kind in ("secret", "text") and isinstance(given, dict):
+            return self.reference(where, given)
+        if option.kind == "secret":
+            hint = f'{option.name} = {{ env = "NAME" }} or {{ file = "PATH" }}'
+            self.wrong(where, f"a secret must not stand in the config itself; write {hint}")
+            return option.default
+        if not _KINDS[option.kind](given):
+            self.wrong(where, f"must be {_SAYS[option.kind]}, and is {json.dumps(given, default=str)}")
+            return option.default
+        return given
+
+    def reference(self, where: str, given: Mapping[str, Any]) -> str | None:
+        match list(given.items()):
+            case [("env", str(name))]:
+                value = os.environ.get(name, "")
+                if not value:
+                    self.wrong(where, f"the environment variable {name} is not set; set it where unstuck runs")
+                return value
+            case [("file", str(name))]:
+                return self.secret_file(where, self.folder / name)
+        self.wrong(where, 'must be { env = "NAME" } or { file = "PATH" }')
+        return None
+
+    def secret_file(self, where: str, path: Path) -> str | None:
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            self.wrong(where, f"the file {path} cannot be read; create it, or correct the path")
+            return None
+        if not value:
+            self.wrong(where, f"the file {path} is empty; put the secret into it")
+        return value
+
+    def zone(self, where: str, name: str) -> ZoneInfo:
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            self.wrong(where, f'"{name}" is no time zone; write one like "Europe/Berlin" or "UTC"')
+            return ZoneInfo("UTC")
+
+    def weekend(self, names: Sequence[str]) -> frozenset[int]:
+        for name in names:
+            if name.lower() not in WEEKDAYS:
+                self.wrong("calendar.weekend", f'"{name}" is no day; {did_you_mean(name.lower(), WEEKDAYS)}')
+        found = frozenset(WEEKDAYS.index(name.lower()) for name in names if name.lower() in WEEKDAYS)
+        if len(found) == len(WEEKDAYS):
+            self.wrong("calendar.weekend", "leaves no business day; name fewer days")
+        return found
+
+    def prefix(self, prefix: str) -> str:
+        if not prefix.strip():
+            self.wrong("labels.prefix", 'must not be empty: it marks which labels are ours; leave it out for "pmo-"')
+        return prefix
+
+    def at_least(self, where: str, value: int, least: int) -> int:
+        if value < least:
+            self.wrong(where, f"must be {least} or more, and is {value}")
+        return value
+
+    def a_share(self, where: str, value: float) -> float:
+        if not 0 < value <= 1:
+            self.wrong(where, f"must be a share over 0 and up to 1, and is {value}: write 0.3 for 30 %")
+        return float(value)
+
+    # Sources
+
+    def sources(self, zone: ZoneInfo) -> Iterator[tuple[str, Source]]:
+        tables = self.data.get("sources", {})
+        if not isinstance(tables, dict) or not tables:
+            self.wrong("sources", "there is none; add a table [sources.NAME] with its system")
+            return
+        for name, table in tables.items():
+            source = self.source(name, table, zone)
+            if source is not None:
+                yield name, source
+
+    def source(self, name: str, table: Any, zone: ZoneInfo) -> Source | None:
+        place = f"sources.{name}."
+        if not isinstance(table, dict):
+            self.wrong(place[:-1], f"must be a table: write [sources.{name}] and its keys below it")
+            return None
+        connector = self.connector(place, table)
+        if connector is None:
+            return None
+        values = self.table(place, table, (*settings.SOURCE, *connector.options), also=("fields", "statuses"))
+        setup = SourceSetup(
+            name=name,
+            options={option.name: values[option.name] for option in connector.options},
+            fields=self.fields(place, table.get("fields", {})),
+            statuses=self.statuses(place, table.get("statuses", {})),
+            collections=tuple(values["collections"] or ()),
+            timezone=self.zone(f"{place}timezone", values["timezone"]) if values["timezone"] else zone,
+            folder=self.folder,
+        )
+        return Source(name, table["system"], connector, setup, bool(values["inherit"]))
+
+    def connector(self, place: str, table: Mapping[str, Any]) -> type[Connector] | None:
+        system = table.get("system")
+        if not isinstance(system, str):
+            self.wrong(f"{place}system", f"is missing; known are: {', '.join(registry.names())}")
+            return None
+        try:
+            return registry.load(system)
+        except SetupError as error:
+            self.wrong(f"{place}system", str(error))
+            return None
+
+    def fields(self, place: str, table: Any) -> dict[str, str]:
+        if not isinstance(table, dict) or not all(isinstance(name, str) and name for name in table.values()):
+            self.wrong(f"{place}fields", 'must be a table of column = "the field\'s name or id in the tool"')
+            return {}
+        for column in table:
+            if column in COLUMNS and COLUMNS[column].derived:
+                self.wrong(f"{place}fields.{column}", "is computed and cannot be mapped; leave it out")
+        return dict(table)
+
+    def statuses(self, place: str, table: Any) -> dict[str, StatusCategory]:
+        if not isinstance(table, dict):
+            self.wrong(f"{place}statuses", 'must be a table of "status in the tool" = "in_progress"')
+            return {}
+        known = [category.value for category in StatusCategory]
+        found = {}
+        for status, category in table.items():
+            if category in known:
+                found[status] = StatusCategory(category)
+            else:
+                self.wrong(
+                    f'{place}statuses."{status}"', f'"{category}" is no category; write one of {", ".join(known)}'
+                )
+        return found
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) and entry for entry in value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str) and value != "",
+    "integer": _whole,
+    "number": lambda value: isinstance(value, float) or _whole(value),
+    "yes/no": lambda value: isinstance(value, bool),
+    "list of text": _texts,
+    "list of dates": lambda value: isinstance(value, list) and all(type(entry) is date for entry in value),
+}
+
+_SAYS = {
+    "text": "text in quotes",
+    "integer": "a whole number",
+    "number": "a number",
+    "yes/no": "true or false",
+    "list of text": "a list of texts, in [brackets]",
+    "list of dates": "a list of dates, like [2026-12-24]",
+}

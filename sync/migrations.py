@@ -1,0 +1,107 @@
+"""The store's schema, as named steps. Each runs in one transaction together with its own record.
+
+A step that has shipped is never edited: a change of schema is a new step.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from rules import table
+
+migrations = Migrations("unstuck")
+
+
+def _run(db: Database, script: str) -> None:
+    """Statement by statement: `executescript` would commit the transaction that the step runs in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.conn.execute(statement)
+            statement = ""
+
+
+@migrations()
+def m001_items(db: Database) -> None:
+    """What is pulled: items, their transitions, and where each collection stands."""
+    _run(db, table.TABLES)
+    _run(
+        db,
+        """
+CREATE INDEX item_collection ON item (source, collection);
+CREATE INDEX item_parent ON item (parent_id) WHERE parent_id IS NOT NULL;
+CREATE TABLE transition (
+  id INTEGER PRIMARY KEY,
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  at TEXT NOT NULL,
+  from_status TEXT, to_status TEXT NOT NULL,
+  from_category TEXT, to_category TEXT,
+  percent_complete REAL,
+  origin TEXT NOT NULL CHECK (origin IN ('tool', 'observed')),
+  UNIQUE (item_id, at, to_status, percent_complete)
+);
+CREATE TABLE collection (
+  id INTEGER PRIMARY KEY,
+  source TEXT NOT NULL, native_id TEXT NOT NULL, name TEXT NOT NULL,
+  cursor TEXT, fingerprint TEXT,
+  as_of TEXT, pulled_at TEXT, complete_at TEXT,
+  copy_outdated INTEGER NOT NULL DEFAULT 0,
+  problem TEXT,
+  UNIQUE (source, native_id)
+);
+""",
+    )
+    db.conn.execute(table.view_sql("VIEW work_item"))
+
+
+@migrations()
+def m002_labels(db: Database) -> None:
+    """What is found and written: findings, the ledger of our labels, vetoes, the journal, and the runs."""
+    _run(
+        db,
+        """
+CREATE TABLE run (
+  id INTEGER PRIMARY KEY,
+  started_at TEXT NOT NULL, finished_at TEXT,
+  command TEXT NOT NULL, rehearsal INTEGER NOT NULL DEFAULT 0,
+  exit_code INTEGER, summary TEXT
+);
+CREATE TABLE finding (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  rule TEXT NOT NULL, label TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
+  PRIMARY KEY (item_id, rule, label)
+) WITHOUT ROWID;
+CREATE TABLE rule_count (
+  rule TEXT PRIMARY KEY, run_id INTEGER NOT NULL,
+  matched INTEGER NOT NULL, considered INTEGER NOT NULL, unknown INTEGER NOT NULL
+);
+CREATE TABLE ledger (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  label TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL,
+  run_id INTEGER NOT NULL, put_at TEXT NOT NULL,
+  home INTEGER NOT NULL DEFAULT 0,
+  off_at TEXT,
+  PRIMARY KEY (item_id, label)
+) WITHOUT ROWID;
+CREATE TABLE veto (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  label TEXT NOT NULL, rule TEXT NOT NULL,
+  noticed_at TEXT NOT NULL, until TEXT NOT NULL, status TEXT,
+  PRIMARY KEY (item_id, label)
+) WITHOUT ROWID;
+CREATE TABLE journal (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL REFERENCES run(id),
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  action TEXT NOT NULL CHECK (action IN ('add', 'remove')),
+  label TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL,
+  intent_at TEXT NOT NULL, result_at TEXT, result TEXT, message TEXT
+);
+CREATE INDEX journal_open ON journal (item_id) WHERE result_at IS NULL;
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+""",
+    )

@@ -1,0 +1,343 @@
+"""Pulling one source into the store: a transaction a page, and nothing taken for gone without a whole answer."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from connectors.base import Collection, Connector, Page
+from connectors.errors import ConnectorError
+from connectors.model import Certainty, Cursor, ItemRef, StatusCategory, Transition, WorkItem
+from rules.grading import Grader
+from rules.table import PULLED, detail_row, moment, pulled_row
+from sync.config import Source
+from sync.history import Known, observe
+from sync.store import Store
+
+log = logging.getLogger("unstuck")
+
+_AT = {name: position for position, name in enumerate(PULLED)}
+_SINCE, _SINCE_DAY, _SINCE_IS = (_AT[name] for name in ("status_since", "status_since_day", "status_since_is"))
+
+_UPSERT = (
+    f"INSERT INTO item ({', '.join(PULLED)}, hash, first_seen) "
+    f"VALUES ({', '.join('?' * (len(PULLED) + 2))}) ON CONFLICT (source, native_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in (*PULLED, "hash"))
+    + ", missing_since = NULL"
+)
+_BY_REF = "(SELECT id FROM item WHERE source = ? AND native_id = ?)"
+_DETAIL = (
+    f"INSERT INTO item_detail (item_id, description, fields) VALUES ({_BY_REF}, ?, ?) "
+    "ON CONFLICT (item_id) DO UPDATE SET description = excluded.description, fields = excluded.fields"
+)
+_TRANSITION = (
+    "INSERT INTO transition (item_id, at, from_status, to_status, from_category, to_category, percent_complete, origin)"
+    f" VALUES ({_BY_REF}, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """What came of pulling one source."""
+
+    source: str
+    fresh: list[str] = field(default_factory=list)
+    """Collections that answered completely in this run, by native id: only their items may be planned."""
+    seen: int = 0
+    changed: int = 0
+    vanished: int = 0
+    problems: list[str] = field(default_factory=list)
+    """Sentences: what failed, and what to do next. Any of them makes the run end with 1."""
+    notices: list[str] = field(default_factory=list)
+    """Sentences: worth knowing, but nothing failed."""
+    shrunk: list[str] = field(default_factory=list)
+    """Sentences for the brake `shrink`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a pull needs to know of the run it is part of."""
+
+    now: datetime
+    grader: Grader
+    shrink: float
+    least: int
+    full: bool = False
+    """Ask for everything, whatever the cursors say."""
+    accept_shrink: bool = False
+
+
+def pull_source(store: Store, source: Source, connector: Connector, terms: Terms) -> SourceReport:
+    """Pull every collection; an error in one leaves the others their turn, and what was known as it was."""
+    report = SourceReport(source.name)
+    try:
+        collections = connector.collections()
+    except Exception as error:  # noqa: BLE001 - whatever one source does, the others get their turn
+        report.problems.append(f"{source.name}: {sentence(error)}")
+        return report
+    _mention_absent(store, source, collections, report)
+    for collection in collections:
+        try:
+            _Pull(store, source, connector, collection, terms, report).run()
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001
+            report.problems.append(f"{source.name}: {collection.name}: {sentence(error)}")
+            _remember_problem(store, source, collection, sentence(error))
+    return report
+
+
+def sentence(error: Exception) -> str:
+    """What a connector raised, for people. Anything but a `ConnectorError` is a bug in it, and is said to be one."""
+    log.debug("%s", error, exc_info=error)
+    if isinstance(error, ConnectorError):
+        return f"{error}."
+    return f"its connector ran into a bug ({type(error).__name__}: {error}); --debug shows where; please report it."
+
+
+def _mention_absent(store: Store, source: Source, listed: Sequence[Collection], report: SourceReport) -> None:
+    """A collection that is not there any more is not an empty one: its items stay as they were."""
+    there = {collection.native_id for collection in listed}
+    stored = store.rows(
+        "SELECT c.native_id, c.name, c.problem, count(i.id) AS items FROM collection c JOIN item i "
+        "ON i.source = c.source AND i.collection = c.native_id AND i.missing_since IS NULL "
+        "WHERE c.source = ? GROUP BY c.id",
+        (source.name,),
+    )
+    gone = [row for row in stored if row["native_id"] not in there]
+    # All of them at once is a share that is not mounted or a token that lost its rights, not tidying up.
+    lost_all = bool(gone) and len(gone) == len(stored)
+    for row in gone:
+        told = (
+            f"is not there any more; its {row['items']} items and their labels are kept as they were: "
+            "put it back if that was not meant"
+        )
+        if lost_all:
+            report.problems.append(f"{source.name}: {row['name']} {told}.")
+        elif row["problem"] != told:  # once; from then on `unstuck status` shows it
+            report.notices.append(f"{source.name}: {row['name']} {told}.")
+        _remember_problem(store, source, Collection(row["native_id"], row["name"]), told)
+
+
+def _remember_problem(store: Store, source: Source, collection: Collection, problem: str) -> None:
+    with store.transaction() as connection:
+        connection.execute(
+            "INSERT INTO collection (source, native_id, name, problem) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (source, native_id) DO UPDATE SET problem = excluded.problem",
+            (source.name, collection.native_id, collection.name, problem),
+        )
+
+
+class _Pull:
+    """One pull of one collection."""
+
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        connector: Connector,
+        collection: Collection,
+        terms: Terms,
+        report: SourceReport,
+    ) -> None:
+        self.store, self.source, self.connector = store, source, connector
+        self.collection, self.terms, self.report = collection, terms, report
+        self.zone = source.setup.timezone or UTC
+        self.skipped = False
+        self.unseen: dict[str, tuple[int, bytes | None, bool]] = {}
+
+    def run(self) -> None:
+        cursor = self._cursor()
+        self.unseen = {
+            native_id: (item_id, digest, missing is not None)
+            for native_id, item_id, digest, missing in self.store.connection.execute(
+                "SELECT native_id, id, hash, missing_since FROM item WHERE source = ? AND collection = ?",
+                (self.source.name, self.collection.native_id),
+            )
+        }
+        present = sum(not missing for _, _, missing in self.unseen.values())
+        complete = False
+        for page in self.connector.pull(self.collection, cursor):
+            with self.store.transaction() as connection:
+                self._store_page(connection, page)
+                if page.complete:
+                    complete = True
+                    self._finish(connection, page, present)
+        if not complete:
+            self.report.problems.append(
+                f"{self.source.name}: {self.collection.name}: the answer was cut short; what came is kept, and the "
+                "next run goes on from there."
+            )
+
+    def _cursor(self) -> Cursor | None:
+        """Where the last pull left off, unless config now reads items differently."""
+        row = self.store.connection.execute(
+            "SELECT cursor FROM collection WHERE source = ? AND native_id = ? AND fingerprint = ?",
+            (self.source.name, self.collection.native_id, self.source.fingerprint),
+        ).fetchone()
+        return Cursor(row[0]) if row and row[0] and not self.terms.full else None
+
+    # One page
+
+    def _store_page(self, connection: sqlite3.Connection, page: Page) -> None:
+        seen_at = page.as_of or self.terms.now
+        self._store_items(connection, page.items, seen_at)
+        self._store_transitions(connection, page.transitions, "tool")
+        for ref in page.deleted:
+            self._mark_missing(connection, ref)
+        self.skipped = self.skipped or bool(page.skipped)
+        for sentence in page.skipped:
+            self.report.problems.append(f"{self.source.name}: {self.collection.name}: {sentence}")
+        if page.cursor is not None:
+            self._remember(connection, cursor=page.cursor.value)
+
+    def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
+        rows, details, observed = [], [], []
+        for item, row, digest in self._changed(items):
+            transition = self._set_since(connection, item, row, seen_at)
+            if transition is not None:
+                observed.append(transition)
+            rows.append((*row, digest, moment(self.terms.now)))
+            details.append((item.ref.source, item.ref.native_id, *detail_row(item)))
+        if rows:
+            self._unsettle(connection)
+        connection.executemany(_UPSERT, rows)
+        connection.executemany(_DETAIL, details)
+        self._store_transitions(connection, observed, "observed")
+        self.report.seen += len(items)
+        self.report.changed += len(rows)
+
+    def _changed(self, items: Sequence[WorkItem]) -> Iterator[tuple[WorkItem, list[object], bytes]]:
+        """The items whose content differs from what is stored; the others cost no write at all."""
+        for item in items:
+            row = list(pulled_row(item, self.zone, self.terms.grader))
+            digest = hashlib.blake2b(repr((row, detail_row(item))).encode(), digest_size=16).digest()
+            _, known, missing = self.unseen.pop(item.ref.native_id, (0, None, False))
+            if known != digest or missing:
+                yield item, row, digest
+
+    def _set_since(
+        self, connection: sqlite3.Connection, item: WorkItem, row: list[object], seen_at: datetime
+    ) -> Transition | None:
+        """Where the tool keeps no history, put what we observed into the row."""
+        if self.connector.capabilities.history:
+            return None
+        found = observe(self._known(connection, item), item, seen_at, progress=self.connector.capabilities.progress)
+        row[_SINCE], row[_SINCE_IS] = moment(found.since), found.since_is
+        row[_SINCE_DAY] = found.since.astimezone(self.zone).toordinal() if found.since else None
+        return found.transition
+
+    def _known(self, connection: sqlite3.Connection, item: WorkItem) -> Known | None:
+        row = connection.execute(
+            "SELECT status, status_category, percent_complete, status_since, status_since_is FROM item "
+            "WHERE source = ? AND native_id = ?",
+            (item.ref.source, item.ref.native_id),
+        ).fetchone()
+        if row is None:
+            return None
+        status, category, percent, since, since_is = row
+        return Known(
+            status,
+            StatusCategory(category) if category else None,
+            percent,
+            datetime.fromisoformat(since) if since else None,
+            Certainty(since_is),
+        )
+
+    def _store_transitions(
+        self, connection: sqlite3.Connection, transitions: Sequence[Transition], origin: str
+    ) -> None:
+        connection.executemany(
+            _TRANSITION,
+            [
+                (
+                    step.ref.source,
+                    step.ref.native_id,
+                    moment(step.at),
+                    step.from_status,
+                    step.to_status,
+                    step.from_category,
+                    step.to_category,
+                    step.percent_complete,
+                    origin,
+                )
+                for step in transitions
+            ],
+        )
+
+    def _mark_missing(self, connection: sqlite3.Connection, ref: ItemRef) -> None:
+        done = connection.execute(
+            "UPDATE item SET missing_since = ? WHERE source = ? AND native_id = ? AND missing_since IS NULL",
+            (moment(self.terms.now), ref.source, ref.native_id),
+        )
+        self.report.vanished += done.rowcount
+        if done.rowcount:
+            self._unsettle(connection)
+
+    def _unsettle(self, connection: sqlite3.Connection) -> None:
+        """Parents and inherited outcomes must be looked up anew, by this run or, if it is killed, by the next."""
+        connection.execute("DELETE FROM setting WHERE name = 'resolved'")
+
+    # The end of a pull
+
+    def _finish(self, connection: sqlite3.Connection, page: Page, present: int) -> None:
+        gone = [item_id for item_id, _, missing in self.unseen.values() if not missing] if page.full else []
+        if self._shrank(present, len(gone)):
+            self._remember(connection, cursor=None)
+            return
+        now = moment(self.terms.now)
+        if not self.skipped:  # an entry that could not be read may be the very item that seems to be gone
+            connection.executemany("UPDATE item SET missing_since = ? WHERE id = ?", [(now, each) for each in gone])
+            self.report.vanished += len(gone)
+            if gone:
+                self._unsettle(connection)
+        elif page.full:
+            self._remember(connection, cursor=None)
+        self._remember(
+            connection,
+            fingerprint=self.source.fingerprint,
+            as_of=moment(page.as_of),
+            complete_at=now,
+            copy_outdated=int(page.copy_outdated),
+            problem=None,
+        )
+        self.report.fresh.append(self.collection.native_id)
+
+    def _shrank(self, present: int, gone: int) -> bool:
+        """Whether too much went at once to be believed. The cursor is then dropped, so that it is asked anew."""
+        terms = self.terms
+        if terms.accept_shrink or present < terms.least or gone <= terms.shrink * present:
+            return False
+        self.report.shrunk.append(
+            f"{self.source.name}: {self.collection.name} shrank from {present} items to {present - gone}, more than "
+            f"the {terms.shrink:.0%} that [brakes] shrink allows; none is taken for gone. "
+            "If that is right, run once with --force shrink."
+        )
+        return True
+
+    def _remember(self, connection: sqlite3.Connection, **values: object) -> None:
+        values = {"name": self.collection.name, "pulled_at": moment(self.terms.now), **values}
+        columns = ", ".join(values)
+        updates = ", ".join(f"{column} = excluded.{column}" for column in values)
+        connection.execute(
+            f"INSERT INTO collection (source, native_id, {columns}) VALUES (?, ?{', ?' * len(values)}) "
+            f"ON CONFLICT (source, native_id) DO UPDATE SET {updates}",
+            (self.source.name, self.collection.native_id, *values.values()),
+        )
+
+
+def regrade(store: Store, grader: Grader) -> None:
+    """Grade every stored metric again if the words that grading goes by have changed since they were graded."""
+    if store.setting("grader") == grader.sha:
+        return
+    with store.transaction() as connection:
+        texts = connection.execute("SELECT DISTINCT outcome_metric FROM item WHERE metric_grade IS NOT NULL").fetchall()
+        connection.executemany(
+            "UPDATE item SET metric_grade = ? WHERE outcome_metric IS ? AND metric_grade IS NOT NULL",
+            [(grader.grade(text), text) for (text,) in texts],
+        )
+        store.remember("grader", grader.sha)

@@ -1,0 +1,52 @@
+"""Every key of config.toml outside of a source's own options: name, kind, default, help.
+
+Config is checked against these tables, config.example.toml and the JSON Schema are held to them by tests.
+"""
+
+from __future__ import annotations
+
+from connectors.base import Option
+
+TOP = (
+    Option("store", "the SQLite file that everything is kept in", default="unstuck.db"),
+    Option("rules", "rule files, as paths or globs; the shipped packs unless set", "list of text", default=()),
+    Option("timezone", "for days, and for times that a tool gives without a zone", default="UTC"),
+)
+
+CALENDAR = (
+    Option("country", "public holidays of this country, as two letters: DE, US, FR"),
+    Option("region", "and of this part of it: BY, CA"),
+    Option("weekend", "days that are never business days", "list of text", default=("saturday", "sunday")),
+    Option("days_off", "other days on which nobody works", "list of dates", default=()),
+)
+
+LABELS = (
+    Option("prefix", "every label that a rule puts on begins so; no other label is ever touched", default="pmo-"),
+    Option("veto_days", "how long a label that a person took off stays off, in days", "integer", default=90),
+)
+
+OUTCOME = (
+    Option("placeholders", "words that stand for no metric, beside the shipped ones", "list of text", default=()),
+    Option("review_days", "an outcome metric not looked at for longer counts as unreviewed", "integer", default=92),
+)
+
+BRAKES = (
+    Option("share", "stop if more than this share of a source's items would change", "number", default=0.3),
+    Option("count", "stop if more items than this would change in one run", "integer", default=500),
+    Option("least", "brakes that look at shares need at least so many items to act", "integer", default=10),
+    Option("shrink", "stop if more than this share of a collection's items vanished at once", "number", default=0.3),
+)
+
+WRITES = (
+    Option("apply", "whether a plain `unstuck run` writes labels; otherwise it only plans", "yes/no", default=False),
+)
+
+TABLES = {"calendar": CALENDAR, "labels": LABELS, "outcome": OUTCOME, "brakes": BRAKES, "writes": WRITES}
+
+SOURCE = (
+    Option("system", "which connector: see `unstuck connectors`", required=True),
+    Option("collections", "ids or names of boards, sheets, projects; all that can be seen if absent", "list of text"),
+    Option("timezone", "where this source's clocks stand, if not where the config's do"),
+    Option("inherit", "an item without an outcome metric takes the one of the item above it", "yes/no", default=False),
+)
+"""Keys that every `[sources.NAME]` has; its connector adds its own. `fields` and `statuses` are tables of their own."""

@@ -1,0 +1,95 @@
+"""A folder of Microsoft Project exports with a back door: what Project, operators and project managers do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+from zoneinfo import ZoneInfo
+
+from connectors.base import ChangeResult, Collection, Page, SourceSetup
+from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
+from connectors.msproject import MSProjectConnector
+
+ZONE = ZoneInfo("Europe/Berlin")
+TEXT1, TEXT30 = 188743731, 188744016
+
+
+def element(name: str, *children: str, **leaves: object) -> str:
+    """`<name>` with leaves in their order and then children; a leaf of `None` is left out."""
+    inside = "".join(f"<{key}>{escape(str(value))}</{key}>" for key, value in leaves.items() if value is not None)
+    return f"<{name}>{inside}{''.join(children)}</{name}>"
+
+
+def value(field_id: int, text: object) -> str:
+    return element("ExtendedAttribute", FieldID=field_id, Value=text)
+
+
+def define(field_id: int, name: str, alias: str | None = None, **more: object) -> str:
+    return element("ExtendedAttribute", FieldID=field_id, FieldName=name, Alias=alias, **more)
+
+
+def task(uid: object, name: str | None = "Task", *children: str, **leaves: object) -> str:
+    leaves = {"OutlineLevel": 1, **leaves}
+    return element("Task", *children, UID=uid, Name=name, **leaves)
+
+
+def project(*tasks: str, definitions: Sequence[str] = (), parts: str = "", before: str = "", **head: object) -> str:
+    """A whole file; `parts` go after the tasks and `before` in front of them."""
+    head = {"SaveVersion": 14, "CurrentDate": "2026-11-02T08:00:00", **head}
+    lists = element("ExtendedAttributes", *definitions) if definitions else "<ExtendedAttributes/>"
+    inside = f"{before}{lists}<Tasks>{''.join(tasks)}</Tasks>{parts}"
+    body = element("Project", inside, **head).replace(
+        "<Project>", '<Project xmlns="http://schemas.microsoft.com/project">'
+    )
+    return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{body}'
+
+
+@dataclass
+class Folder:
+    """`inbox/` below a folder of the test's, and connectors over it."""
+
+    root: Path
+    options: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    setup: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.inbox.mkdir(exist_ok=True)
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    def export(self, name: str, text: str | bytes) -> Path:
+        """Project saves a file (anew)."""
+        path = self.inbox / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def copy(self, name: str) -> Path:
+        return self.inbox / "labelled" / name
+
+    def open(self, **more: Any) -> MSProjectConnector:
+        """A connector for one more run."""
+        options = {"path": "inbox/*.xml", **self.options}
+        setup = {"timezone": ZONE, "folder": self.root, "writable": True, "fields": self.fields, **self.setup, **more}
+        return MSProjectConnector(SourceSetup("plan", options, **setup))
+
+    def pull(self, name: str, cursor: Cursor | None = None) -> list[Page]:
+        return list(self.open().pull(Collection(name, name), cursor))
+
+    def items(self, name: str) -> dict[str, WorkItem]:
+        """Key -> item, of a full pull."""
+        return {item.key: item for page in self.pull(name) for item in page.items}
+
+    def apply(self, name: str, **labels: Sequence[str]) -> list[ChangeResult]:
+        """One run that pulls and then adds labels, by keyword `u1=["a"]` for UID 1; none means none are to be shown."""
+        connector = self.open()
+        collection = Collection(name, name)
+        list(connector.pull(collection, None))
+        changes = [LabelChange(ItemRef("plan", f"{name}#{uid[1:]}"), add=tuple(add)) for uid, add in labels.items()]
+        return list(connector.apply(collection, changes))

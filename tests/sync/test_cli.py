@@ -1,0 +1,212 @@
+"""The command line: what it prints, its exit codes, and that no traceback reaches a person."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sync import cli, commands
+from sync.version import VERSION
+from tests.sync.town import LONG_AGO, Town
+
+
+def test_the_version(town: Town) -> None:
+    assert town.unstuck("--version").out == f"unstuck {VERSION}\n"
+
+
+def test_starting_imports_nothing_that_the_command_does_not_use() -> None:
+    heavy = {"requests", "jira", "trello", "smartsheet", "sqlite_utils", "sqlite3", "rich", "holidays", "tenacity"}
+    code = f"import sys, sync.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_alone_it_says_what_to_do_first(tmp_path: Path, town: Town) -> None:
+    assert "unstuck status" in town.unstuck().out
+    (town.folder / "config.toml").unlink()
+    said = town.unstuck(env={"XDG_CONFIG_HOME": str(tmp_path / "nothing")})
+    assert said.code == 0
+    assert "Begin with `unstuck init .`" in said.out
+    said = town.unstuck("run", env={"XDG_CONFIG_HOME": str(tmp_path / "nothing")})
+    assert said.code == 2
+    assert "unstuck init ." in said.err
+
+
+def test_init_writes_what_check_passes_once_a_source_is_described(town: Town) -> None:
+    said = town.unstuck("init", "fresh")
+    assert said.code == 0
+    assert {path.name for path in (town.folder / "fresh" / "rules.d").iterdir()} >= {"outcomes.toml", "stuck.toml"}
+    assert town.unstuck("--config", "fresh/config.toml", "check").code == 0
+    said = town.unstuck("init", "fresh")
+    assert said.code == 2
+    assert "exists already" in said.err
+
+
+def test_check_names_what_it_looked_at(town: Town) -> None:
+    town.add(1)
+    said = town.unstuck("check", "--live")
+    assert said.code == 0
+    assert "1 source(s)" in said.out
+    assert "Rules: 2 in 1 file(s)" in said.out
+    assert "tool: fine: world.json holds 1 items" in said.out
+    town.unstuck("run")
+    assert "is sound, 1 item(s)" in town.unstuck("check").out
+    town.world_file.unlink()
+    said = town.unstuck("check", "--live")
+    assert said.code == 1
+    assert "tool: problem: " in said.out
+
+
+def test_check_tells_all_mistakes_of_the_rules(town: Town) -> None:
+    town.write_rules('[[rule]]\nid = "a"\nlabel = "pmo-a"\nsays = "x"\nwhen = { statsu = "Doing" }\n')
+    for command in (["check"], ["run"], ["rules", "check"]):
+        said = town.unstuck(*command)
+        assert said.code == 2
+        assert 'rules.d/pmo.toml:5: rule "a": statsu: ' in said.err.replace(f"{town.folder}/", "")
+        assert 'did you mean "status"?' in said.err
+
+
+def test_a_rules_key_that_finds_no_file(town: Town) -> None:
+    (town.folder / "rules.d" / "pmo.toml").unlink()
+    said = town.unstuck("run")
+    assert said.code == 2
+    assert '"rules.d/*.toml" finds no file' in said.err
+
+
+def test_run_prints_the_plan_with_reasons_and_says_nothing_when_all_is_well(town: Town) -> None:
+    town.add(1, sponsor="", title="A  title\nin two lines")
+    said = town.unstuck("run")
+    assert '+ pmo-no-sponsor  APP-1  "A title in two lines"  Nobody sponsors it' in said.out
+    town.unstuck("run", "--apply")
+    said = town.unstuck("run", "--apply")
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+def test_the_summary_for_programs(town: Town) -> None:
+    town.add(1, sponsor="")
+    summary = town.unstuck("run", "--apply", "--json").json
+    assert summary["written"] == {"items": 1, "added": 1, "removed": 0, "copies": 0}
+    assert summary["rehearsal"] is True
+    assert summary["now"] == "2026-03-20T12:00:00Z"
+
+
+def test_the_shapes_that_programs_rely_on(town: Town) -> None:
+    town.add(1, sponsor="", status_since=LONG_AGO, parent="2", percent_complete=40, labels=["blue"])
+    town.add(2)
+    plan = town.unstuck("plan", "--format", "json").json
+    assert plan["considered"] == 2
+    [change] = plan["changes"]
+    assert (change["source"], change["key"], change["remove"]) == ("tool", "APP-1", [])
+    assert change["add"] == ["pmo-no-sponsor", "pmo-stuck-10d"]
+    [item, _] = town.unstuck("items", "--format", "json").json
+    expected = {
+        "source": "tool",
+        "native_id": "1",
+        "key": "APP-1",
+        "title": "Item 1",
+        "status": "Doing",
+        "status_category": "in_progress",
+        "status_since": "2026-03-02T09:00:00Z",
+        "percent_complete": 40,
+        "parent_key": "APP-2",
+        "labels": ["blue"],
+        "outcome_grade": "missing",
+        "fields": {},
+    }
+    assert {name: item[name] for name in expected} == expected
+    first = town.unstuck("findings", "--format", "json").json[0]
+    assert {name: first[name] for name in ("source", "key", "rule", "label", "reason")} == {
+        "source": "tool",
+        "key": "APP-1",
+        "rule": "no-sponsor",
+        "label": "pmo-no-sponsor",
+        "reason": "Nobody sponsors it",
+    }
+    status = town.unstuck("status", "--format", "json").json
+    assert status["sources"][0]["items"] == 2
+    [told] = town.unstuck("explain", "app-1", "--format", "json").json
+    assert told["key"] == "APP-1"
+
+
+@pytest.mark.parametrize("form", ["table", "csv"])
+@pytest.mark.parametrize(
+    "command", [["items"], ["findings"], ["plan"], ["connectors"], ["rules", "list"], ["rules", "columns"]]
+)
+def test_people_can_read_it_too(town: Town, command: list[str], form: str) -> None:
+    town.add(1, sponsor="", title="Überraschung 🎉")
+    town.unstuck("run")
+    said = town.unstuck(*command, "--format", form)
+    assert said.code == 0
+    assert len(said.out.splitlines()) >= 1
+
+
+def test_explain_says_why_and_why_not(town: Town) -> None:
+    town.add(1, sponsor="", status_since="2026-03-09T09:00:00+00:00")
+    town.unstuck("run", "--apply")
+    told = town.unstuck("explain", "APP-1").out
+    assert "pmo-no-sponsor" in told
+    assert "put on by us on 2026-03-20" in told
+    assert "24 Mar 2026" in told  # the day on which it will have been there for over 10 business days
+    said = town.unstuck("explain", "APP-99")
+    assert said.code == 2
+    assert 'no item "APP-99"' in said.err
+
+
+def test_status_before_and_after(town: Town) -> None:
+    said = town.unstuck("status")
+    assert said.code == 2
+    assert "`unstuck run` makes it" in said.err
+    town.add(1, sponsor="")
+    town.unstuck("run", "--apply")
+    said = town.unstuck("status")
+    assert "1 label(s) put on by us" in said.out
+
+
+def test_names_that_do_not_exist(town: Town) -> None:
+    town.add(1)
+    town.unstuck("run")
+    for command in (["run", "--source", "tol"], ["items", "--source", "tol"], ["run", "--force", "shre"], ["nonsense"]):
+        said = town.unstuck(*command)
+        assert said.code == 2, command
+        assert said.err
+
+
+def test_rule_tests_are_run(town: Town) -> None:
+    rule = '[[rule]]\nid = "a"\nlabel = "pmo-a"\nsays = "x"\nwhen = { sponsor = "missing" }\n'
+    test = '[[rule.test]]\nnow = 2026-03-20\nitem = { sponsor = "" }\nexpect = '
+    town.write_rules(rule + test + '"pmo-a"\n')
+    said = town.unstuck("rules", "test")
+    assert (said.code, said.out) == (0, "1 passed, 0 failed\n")
+    town.write_rules(rule + test + "[]\n")
+    said = town.unstuck("rules", "test")
+    assert said.code == 1
+    assert "0 passed, 1 failed" in said.out
+
+
+def test_a_bug_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(commands, "connectors", broken)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["connectors"])
+    assert stop.value.code == 70
+    assert "ran into a bug (ZeroDivisionError: oops)" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["--debug", "connectors"])
+
+
+def test_a_time_that_is_none(town: Town) -> None:
+    town.now = "next week"
+    said = town.unstuck("run")
+    assert said.code == 2
+    assert "UNSTUCK_NOW" in said.err
+
+
+def test_the_schema_of_config_is_json(town: Town) -> None:
+    schema = town.unstuck("rules", "schema", "--config").json
+    assert schema["properties"]["sources"]
+    assert town.unstuck("rules", "schema").json["type"] == "object"

@@ -1,0 +1,162 @@
+"""A law that no test would miss is no law: each is broken on purpose, in a copy, and its tests must turn red."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("connectors", "sync", "rules", "tests", "pyproject.toml", "config.example.toml")
+
+
+@dataclass(frozen=True)
+class Break:
+    """One line of the product, made wrong, and words that select the tests that must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+_EVERYTHING_CAME = """        self._finish(self.store.connection, Page(full=True), present)
+        if not complete:"""
+
+BREAKS = (
+    Break(
+        "1: an answer that was cut short counts as whole",
+        "sync/pull.py",
+        "        if not complete:",
+        _EVERYTHING_CAME,
+        "cut_short",
+    ),
+    Break("1: a sharp shrink is believed", "sync/pull.py", "gone <= terms.shrink * present", "True", "shrank_sharply"),
+    Break(
+        "1: an unreadable entry is gone",
+        "sync/pull.py",
+        "if not self.skipped:",
+        "if True:",
+        "whatever_the_connector_claims",
+    ),
+    Break(
+        "1: a failing source ends the run",
+        "sync/pull.py",
+        "except Exception as error:",
+        "except KeyError as error:",
+        "is_down",
+    ),
+    Break(
+        "2: other people's labels are taken off",
+        "sync/plan.py",
+        "in state.ours if label in state.present",
+        "in state.present if True",
+        "other_peoples",
+    ),
+    Break(
+        "2: labels that were there are adopted",
+        "sync/apply.py",
+        "if result.outcome is Outcome.DONE or self._is_ours",
+        "if True or self._is_ours",
+        "meanwhile",
+    ),
+    Break(
+        "3: labels stay when the cause is gone",
+        "sync/plan.py",
+        "and label not in state.desired))",
+        "and False))",
+        "cause_is_gone",
+    ),
+    Break(
+        "3: what is there is put on again",
+        "sync/plan.py",
+        "for label in state.desired if label not in state.present}",
+        "for label in state.desired}",
+        "writes_nothing",
+    ),
+    Break(
+        "4: our write counts as movement",
+        "rules/table.py",
+        "{today} - i.status_since_day AS",
+        "{today} - coalesce(i.updated_at_day, i.status_since_day) AS",
+        "resets_no_clock",
+    ),
+    Break(
+        "5: a person's removal is forgotten",
+        "sync/plan.py",
+        "sorted(wanted - state.vetoed)",
+        "sorted(wanted)",
+        "took_off",
+    ),
+    Break(
+        "5: a veto never ends",
+        "sync/ledger.py",
+        "DELETE FROM veto WHERE until <= ? OR",
+        "DELETE FROM veto WHERE ? IS NULL AND",
+        "veto_ends",
+    ),
+    Break(
+        "6: a plan writes",
+        "sync/run.py",
+        "if wish.apply and not report.tripped:",
+        "if not report.tripped:",
+        "should_not_write",
+    ),
+    Break("7: a brake truncates", "sync/run.py", "if wish.apply and not report.tripped:", "if wish.apply:", "stop"),
+    Break(
+        "7: brakes forget",
+        "sync/run.py",
+        "        if not report.tripped:\n            connection.executemany",
+        "        if True:\n            connection.executemany",
+        "suddenly_matches_nothing",
+    ),
+    Break(
+        "8: no intent is kept",
+        "sync/ledger.py",
+        "WHERE action = 'add' AND EXISTS",
+        "WHERE action = 'none' AND EXISTS",
+        "settles",
+    ),
+    Break(
+        "11: silence is a no",
+        "rules/columns.py",
+        "return 1 << ANSWERABLE.index(basis) if basis in ANSWERABLE else None",
+        "return 0",
+        "cannot_answer",
+    ),
+    Break(
+        "13: a refused write is swallowed",
+        "sync/apply.py",
+        'self.report.problems.append(f"{self.source}: {key}: {result.message}")',
+        "pass",
+        "is_refused",
+    ),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: broken.name)
+def test_a_broken_law_is_noticed(tmp_path: Path, broken: Break) -> None:
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    file = tmp_path / broken.file
+    text = file.read_text()
+    assert broken.old in text, "the line to break is not there any more: correct this list"
+    file.write_text(text.replace(broken.old, broken.new, 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "tests/sync", "-k", broken.tests],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, f"no test noticed:\n{done.stdout[-2000:]}"

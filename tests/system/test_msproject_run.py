@@ -1,0 +1,247 @@
+"""The whole job on MS Project exports: pull, rules, plan, labelled copies, and what people do in between."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.base import SourceSetup
+from connectors.msproject import MSProjectConnector
+from tests.fakes.msproject import TEXT1, TEXT30, ZONE, define, project, task, value
+from tests.sync.town import Said, Town
+
+CONFIG = """
+timezone = "Europe/Berlin"
+brakes.share = 1.0
+[sources.plan]
+system = "msproject"
+path   = "inbox/*.xml"
+[sources.plan.fields]
+sponsor = "Sponsor"
+"""
+
+SPONSOR = define(TEXT1, "Text1", "Sponsor")
+LABELS = define(TEXT30, "Text30", "Labels", SecondaryPID=255869057)
+
+
+class Office(Town):
+    """A town whose tool is a folder of exports."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, CONFIG)
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir()
+
+    def export(self, *tasks: str, name: str = "atlas.xml", labelled: bool = False, **head: Any) -> None:
+        """Project saves a file; `labelled`: from a project into which the labels were brought home."""
+        definitions = (SPONSOR, LABELS) if labelled else (SPONSOR,)
+        text = project(*tasks, definitions=definitions, **{"StatusDate": "2026-03-18T17:00:00", **head})
+        (self.inbox / name).write_text(text, encoding="utf-8")
+
+    def copy(self, name: str = "atlas.xml") -> Path:
+        return self.inbox / "labelled" / name
+
+    def shown(self, name: str = "atlas.xml") -> dict[str, list[str]]:
+        """The labels that a person sees who opens the copy, by UID; tasks without labels left out."""
+        reader = MSProjectConnector(
+            SourceSetup("x", {"path": f"inbox/labelled/{name}", "copies": "none"}, folder=self.folder, timezone=ZONE)
+        )
+        [collection] = reader.collections()
+        items = [item for page in reader.pull(collection, None) for item in page.items]
+        return {item.ref.native_id.split("#")[1]: list(item.labels) for item in items if item.labels}
+
+    def run(self) -> Said:
+        said = self.unstuck("run", "--apply", "--json")
+        assert said.code == 0, said.err
+        return said
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def sponsored(uid: int, sponsor: str | None, *labels: str, **leaves: Any) -> str:
+    values = [value(TEXT1, sponsor)] if sponsor else []
+    values += [value(TEXT30, "; ".join(labels))] if labels else []
+    return task(uid, f"Task {uid}", *values, **leaves)
+
+
+NOTHING = {"items": 0, "added": 0, "removed": 0, "copies": 0}
+
+
+def test_a_label_comes_and_goes_and_then_nothing_is_written(office: Office) -> None:
+    office.export(sponsored(1, None), sponsored(2, None), sponsored(3, "Ada"))
+    before = (office.inbox / "atlas.xml").read_bytes()
+    assert office.run().json["written"] == {"items": 2, "added": 2, "removed": 0, "copies": 1}
+    assert office.shown() == {"1": ["pmo-no-sponsor"], "2": ["pmo-no-sponsor"]}
+    assert office.run().json["written"] == NOTHING
+    assert (office.inbox / "atlas.xml").read_bytes() == before
+
+    office.export(sponsored(1, "Grace"), sponsored(2, None), sponsored(3, "Ada"))
+    summary = office.run().json
+    assert summary["planned"] == {"items": 1, "add": 0, "remove": 1, "copies": 1}
+    assert office.shown() == {"2": ["pmo-no-sponsor"]}
+    stamp = office.copy().stat().st_mtime_ns
+    assert office.run().json["written"] == NOTHING
+    assert office.copy().stat().st_mtime_ns == stamp
+
+
+def test_a_new_export_gets_a_new_copy_though_no_label_changes(office: Office) -> None:
+    office.export(sponsored(1, None))
+    office.run()
+    office.export(sponsored(1, None, PercentComplete=0, Notes="A new note"))
+    summary = office.run().json
+    assert summary["planned"] == {"items": 0, "add": 0, "remove": 0, "copies": 1}
+    assert summary["written"]["copies"] == 1
+    assert "A new note" in office.copy().read_text()
+    assert office.shown() == {"1": ["pmo-no-sponsor"]}
+    assert office.run().json["written"] == NOTHING
+
+
+def test_without_labels_there_is_no_copy(office: Office) -> None:
+    office.export(sponsored(1, "Ada"))
+    office.run()
+    office.export(sponsored(1, "Ada", Notes="x"))
+    assert office.run().json["planned"]["copies"] == 0
+    assert not office.copy().exists()
+
+
+def test_labels_that_came_home_are_still_ours(office: Office) -> None:
+    office.export(sponsored(1, None), sponsored(2, None))
+    office.run()
+    office.export(sponsored(1, None, "theirs", "pmo-no-sponsor"), sponsored(2, None, "pmo-no-sponsor"), labelled=True)
+    assert office.run().json["planned"]["items"] == 0
+    # The cause is gone, but the label is still in the project until the copy comes home again.
+    for note in ("a", "b"):
+        office.export(
+            sponsored(1, "Ada", "theirs", "pmo-no-sponsor", Notes=note),
+            sponsored(2, None, "pmo-no-sponsor"),
+            labelled=True,
+        )
+        office.run()
+        assert office.shown() == {"1": ["theirs"], "2": ["pmo-no-sponsor"]}
+        assert office.run().json["written"] == NOTHING
+    office.export(sponsored(1, "Ada", "theirs"), sponsored(2, None, "pmo-no-sponsor"), labelled=True)
+    assert office.run().json["planned"] == {"items": 0, "add": 0, "remove": 0, "copies": 1}
+
+
+def test_a_label_taken_off_in_project_stays_off(office: Office) -> None:
+    office.export(sponsored(1, None))
+    office.run()
+    office.export(sponsored(1, None, "pmo-no-sponsor"), labelled=True)
+    office.run()
+    office.export(sponsored(1, None), labelled=True)
+    assert office.run().json["vetoes"] == 1
+    assert office.shown() == {}
+    assert office.run().json["written"] == NOTHING
+
+
+def test_a_label_taken_off_in_the_copy_stays_off_and_the_copy_is_not_overwritten(office: Office) -> None:
+    office.export(sponsored(1, None), sponsored(2, "Ada"))
+    office.run()
+    edited = office.copy().read_text().replace("pmo-no-sponsor", "keep-me")
+    office.copy().write_text(edited)
+    assert office.run().json["vetoes"] == 1
+    office.export(sponsored(1, None), sponsored(2, None))
+    said = office.unstuck("run", "--apply")
+    assert said.code == 1
+    assert "is not as we wrote it" in said.err
+    assert office.copy().read_text() == edited
+    office.copy().unlink()
+    office.run()
+    assert office.shown() == {"2": ["pmo-no-sponsor"]}
+
+
+def test_a_file_that_is_gone_clears_nothing(office: Office) -> None:
+    office.export(sponsored(1, None), name="a.xml")
+    office.export(sponsored(1, None), name="b.xml")
+    office.run()
+    shown = office.copy("a.xml").read_bytes()
+    (office.inbox / "a.xml").unlink()
+    said = office.unstuck("run", "--apply")
+    assert said.code == 0
+    assert "a.xml is not there any more; its 1 items and their labels are kept" in said.err
+    assert office.copy("a.xml").read_bytes() == shown
+    assert office.unstuck("run", "--apply").err == ""  # said once; from then on in the status
+    assert "a.xml" not in office.unstuck("run", "--apply").err
+    assert "is not there any more" in office.unstuck("status").out
+    (office.inbox / "b.xml").unlink()
+    assert office.unstuck("run", "--apply").code == 1  # a whole folder that is empty is a share not mounted
+    assert len(office.unstuck("items", "--format", "json").json) == 2
+
+
+@pytest.mark.parametrize("broken", ["<Project", "", "<!DOCTYPE x><Project/>", "no XML at all"])
+def test_a_file_that_breaks_keeps_what_was_known(office: Office, broken: str) -> None:
+    office.export(sponsored(1, None), name="a.xml")
+    office.export(sponsored(1, None), name="b.xml")
+    office.run()
+    (office.inbox / "a.xml").write_text(broken)
+    office.export(sponsored(1, "Ada"), name="b.xml")
+    said = office.unstuck("run", "--apply")
+    assert said.code == 1
+    assert "plan: a.xml: " in said.err
+    assert len(office.unstuck("items", "--format", "json").json) == 2
+    assert office.shown("a.xml") == {"1": ["pmo-no-sponsor"]}
+    assert office.shown("b.xml") == {}
+
+
+def test_a_task_that_is_deleted_is_gone_and_comes_back(office: Office) -> None:
+    office.export(sponsored(1, None), sponsored(2, None))
+    office.run()
+    office.export(sponsored(2, None))
+    office.run()
+    assert [item["key"] for item in office.unstuck("items", "--format", "json").json] == ["atlas-2"]
+    office.export(sponsored(1, None), sponsored(2, None))
+    office.run()
+    assert office.shown() == {"1": ["pmo-no-sponsor"], "2": ["pmo-no-sponsor"]}
+
+
+def test_progress_between_exports_restarts_the_clock(office: Office) -> None:
+    started = {"PercentComplete": 20, "ActualStart": "2026-02-02T08:00:00", "Stop": "2026-02-04T17:00:00"}
+    office.export(sponsored(1, "Ada", **started))
+    office.run()
+    assert office.shown() == {"1": ["pmo-stuck-20d"]}
+    [item] = office.unstuck("items", "--format", "json").json
+    assert (item["status_since"], item["status_since_is"]) == ("2026-02-04T16:00:00Z", "at_least")
+    office.export(sponsored(1, "Ada", **{**started, "PercentComplete": 30}))
+    office.run()
+    assert office.shown() == {}
+    [item] = office.unstuck("items", "--format", "json").json
+    assert item["status_since"] == "2026-03-18T16:00:00Z"
+    office.now = "2026-04-07T12:00:00"
+    office.run()
+    assert office.shown() == {"1": ["pmo-stuck-10d"]}
+
+
+def test_a_plan_writes_no_copy(office: Office) -> None:
+    office.export(sponsored(1, None))
+    assert office.unstuck("run").code == 0
+    assert office.unstuck("plan", "-o", "plan.json").code == 0
+    assert not office.copy().parent.exists()
+    assert office.unstuck("apply", "plan.json", "--all").code == 0
+    assert office.shown() == {"1": ["pmo-no-sponsor"]}
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_next_run_finishes(office: Office) -> None:
+    for name in ("a.xml", "b.xml", "c.xml"):
+        office.export(*(sponsored(uid, None) for uid in range(1, 150)), name=name)
+    inputs = {path: path.read_bytes() for path in office.inbox.glob("*.xml")}
+    for tenth in range(2, 14):
+        process = subprocess.Popen(
+            office.command("run", "--apply"), cwd=office.folder, env=office.environment(), stdout=subprocess.DEVNULL
+        )
+        time.sleep(tenth / 20)
+        process.kill()
+        process.wait()
+    office.run()
+    assert office.run().json["written"] == NOTHING
+    for path, text in inputs.items():
+        assert path.read_bytes() == text
+        assert len(office.shown(path.name)) == 149
+    assert sorted(path.name for path in office.copy().parent.iterdir()) == [".unstuck.json", "a.xml", "b.xml", "c.xml"]
