@@ -16,17 +16,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tables import peak_mb, put_into_docs
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -35,8 +33,6 @@ SIZES = (1_000, 20_000, 100_000)
 MAX_RATIO = 1.5
 RATIO_COUNTS_FROM = 20_000
 MAX_MB = 60
-DOCS = ROOT / "docs/benchmarks.md"
-START, END = "<!-- msproject_pull -->", "<!-- end of msproject_pull -->"
 
 
 class Row(NamedTuple):
@@ -127,21 +123,11 @@ def _elements(path: Path) -> Iterator[Any]:
             del element.getparent()[0]
 
 
-def _peak_mb() -> float:
-    # VmHWM begins anew with each exec; ru_maxrss keeps the parent's peak.
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def child(who: str, path: Path) -> None:
     """In a process of its own: read, and print seconds, megabytes and the count."""
     started = time.process_time()
     count = {"ours": read_ours, "other": read_other, "fastest": read_fastest}[who](path)
-    print(json.dumps([time.process_time() - started, _peak_mb(), count]))
+    print(json.dumps([time.process_time() - started, peak_mb(), count]))
 
 
 def _run(who: str, path: Path, tasks: int) -> tuple[float, float]:
@@ -180,19 +166,6 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def put_into_docs(text: str) -> None:
-    """Replace what stands between the two marks in docs/benchmarks.md, or add it."""
-    machine = f"{os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}"
-    title = (
-        f"## Pulling Microsoft Project exports\n\n{datetime.now(UTC):%Y-%m-%d}, {machine}: `bench/msproject_pull.py`"
-    )
-    block = f"{START}\n{title}\n\n{text}\n{END}"
-    old = DOCS.read_text(encoding="utf-8") if DOCS.exists() else "# Benchmarks\n"
-    start, found, rest = old.partition(START)
-    new = f"{start}{block}{rest.partition(END)[2]}" if found else f"{old.rstrip()}\n\n{block}\n"
-    DOCS.write_text(new, encoding="utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true")
@@ -206,7 +179,7 @@ def main() -> int:
         rows = [measure(tasks, Path(folder)) for tasks in (SIZES[:1] if chosen.small else SIZES)]
     print(table(rows))
     if chosen.write:
-        put_into_docs(table(rows))
+        put_into_docs("msproject_pull", "Pulling Microsoft Project exports", table(rows))
     return 0 if all(row.is_within for row in rows) else 1
 
 

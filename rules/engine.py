@@ -45,10 +45,11 @@ class Evaluation:
     """The id of each rule that could not be evaluated, and a sentence why. It has no findings."""
 
 
-def prepare(connection: sqlite3.Connection, today: Today) -> None:
+def prepare(connection: sqlite3.Connection, today: Today, items: str = "item") -> None:
     """Lay the temporary view `work_item` over the store as of `today`, replacing an earlier one.
 
     Business days come from a temporary calendar of its own, so that what the store holds for people cannot differ.
+    It reaches back as far as `items`, the rows of `item` that will be looked at, need it.
     """
     register(connection)
     scope = Scope(today, RuleSet((), ()))
@@ -56,47 +57,58 @@ def prepare(connection: sqlite3.Connection, today: Today) -> None:
     connection.execute("DROP VIEW IF EXISTS temp.work_item")
     connection.execute("DROP TABLE IF EXISTS temp.calendar_day")
     connection.execute("CREATE TEMP TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL)")
-    oldest = connection.execute("SELECT min(status_since_day) FROM item").fetchone()[0]
+    oldest = connection.execute(f"SELECT min(status_since_day) FROM {items}").fetchone()[0]
     first = max(scope.ordinal - _CALENDAR_DAYS, min(scope.ordinal, oldest or scope.ordinal))
     fill_table(connection, "temp.calendar_day", today.calendar, date.fromordinal(first), today.date)
-    connection.execute(view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days))
+    # Indexes are for finding few items; one that tempts SQLite makes looking at all of them slower.
+    connection.execute(view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days, "item i NOT INDEXED"))
 
 
 def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Evaluation:
     """Fill the temporary table `found` (item_id, rule, label, reason) with what the rules find today.
 
-    A rule that fails in SQLite fails alone.
+    The temporary table `unsure` (rule, item_id) gets the items about which a rule could not tell; there, a rule is
+    its position in the set. A rule that fails in SQLite fails alone.
     """
     prepare(connection, today)
+    considered = connection.execute("SELECT count(*) FROM item WHERE missing_since IS NULL").fetchone()[0]
+    return find(connection, Scope(today, ruleset), "temp.work_item", considered)
+
+
+def find(connection: sqlite3.Connection, scope: Scope, items: str, considered: int) -> Evaluation:
+    """Evaluate over `items`, which is the view `work_item` or a table of some of its rows."""
     connection.execute("DROP TABLE IF EXISTS temp.found")
     connection.execute("CREATE TEMP TABLE found (item_id INTEGER, rule TEXT, label TEXT, reason TEXT)")
-    considered = connection.execute("SELECT count(*) FROM item WHERE missing_since IS NULL").fetchone()[0]
-    masks = connection.execute("SELECT DISTINCT unknown, outcome_unknown FROM work_item").fetchall()
-    scope, counts, failures = Scope(today, ruleset), list[RuleCount](), list[tuple[str, str]]()
-    for rule in ruleset.rules:
+    connection.execute("DROP TABLE IF EXISTS temp.unsure")
+    connection.execute("CREATE TEMP TABLE unsure (rule INTEGER, item_id INTEGER)")
+    masks = connection.execute(f"SELECT DISTINCT unknown, outcome_unknown FROM {items}").fetchall()
+    counts, failures = list[RuleCount](), list[tuple[str, str]]()
+    for position, rule in enumerate(scope.ruleset.rules):
         try:
-            matched, unknown = _find(connection, rule, scope), _count_unknown(connection, rule, scope, masks)
+            matched = _find(connection, rule, scope, items)
+            unknown = _find_unknown(connection, position, scope, items, masks)
         except sqlite3.Error as error:
-            connection.execute("DELETE FROM found WHERE rule = ?", (rule.id,))
+            connection.execute("DELETE FROM temp.found WHERE rule = ?", (rule.id,))
             failures.append((rule.id, f'rule "{rule.id}" could not be evaluated: {error}; its labels stay as they are'))
         else:
             counts.append(RuleCount(rule.id, matched, considered, unknown))
     return Evaluation(tuple(counts), tuple(failures))
 
 
-def _find(connection: sqlite3.Connection, rule: Rule, scope: Scope) -> int:
+def _find(connection: sqlite3.Connection, rule: Rule, scope: Scope, items: str) -> int:
     label, reason, answer = label_sql(rule, scope), says_sql(rule.says), answer_sql(rule, scope)
     cursor = connection.execute(
-        f"INSERT INTO temp.found SELECT id, ?, {label.text}, {reason.text} FROM work_item WHERE {answer.text}",
+        f"INSERT INTO temp.found SELECT id, ?, {label.text}, {reason.text} FROM {items} WHERE {answer.text}",
         (rule.id, *label.values, *reason.values, *answer.values),
     )
     return cursor.rowcount
 
 
-def _count_unknown(
-    connection: sqlite3.Connection, rule: Rule, scope: Scope, masks: Sequence[tuple[int, int | None]]
+def _find_unknown(
+    connection: sqlite3.Connection, position: int, scope: Scope, items: str, masks: Sequence[tuple[int, int | None]]
 ) -> int:
     """How often the rule could not tell. `masks` are those that occur: mostly a look at them is enough."""
+    rule = scope.ruleset.rules[position]
     subjects = subjects_of(rule)
     own = sum({subject.bit for subject in subjects if subject.bit and not subject.from_outcome})
     outcome = sum({subject.bit for subject in subjects if subject.bit and subject.from_outcome})
@@ -108,6 +120,8 @@ def _count_unknown(
     possible = "1" if custom else f"((unknown & {own}) <> 0 OR ifnull((outcome_unknown & {outcome}) <> 0, {outcome}))"
     answer = answer_sql(rule, scope)
     # CASE, as SQLite may otherwise work out the whole answer first
-    query = f"SELECT count(*) FROM work_item WHERE CASE WHEN {possible} THEN {answer.text} IS NULL END"
-    count: int = connection.execute(query, answer.values).fetchone()[0]
-    return count
+    cursor = connection.execute(
+        f"INSERT INTO temp.unsure SELECT ?, id FROM {items} WHERE CASE WHEN {possible} THEN {answer.text} IS NULL END",
+        (position, *answer.values),
+    )
+    return cursor.rowcount

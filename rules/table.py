@@ -176,7 +176,7 @@ TODAY_UTC = "CAST(julianday('now') - 1721424.5 AS INTEGER)"
 """SQL for today's ordinal, where nobody hands in a clock: for people who open the file with other programs."""
 
 
-def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92) -> str:
+def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92, items: str = "item i") -> str:
     """`CREATE … VIEW name` of all items that are not missing. `today` is SQL for an ordinal.
 
     Beside the vocabulary it has `id`, `native_id`, `fields`, `unknown`, and a `…_day` for each time.
@@ -204,7 +204,7 @@ def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92) -> str:
         "d.description, d.fields",
     ]
     return (
-        f"CREATE {name} AS SELECT {', '.join(parts)} FROM item i "
+        f"CREATE {name} AS SELECT {', '.join(parts)} FROM {items} "
         "LEFT JOIN item p ON p.id = i.parent_id "
         "LEFT JOIN item o ON o.id = i.outcome_id "
         "LEFT JOIN item_detail d ON d.item_id = i.id "
@@ -219,26 +219,38 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
     they have none themselves. A parent that is missing, unknown or its own descendant ends the search. Only rows
     whose value changes are written.
     """
-    connection.execute(
-        "UPDATE item SET parent_id = want.parent FROM (SELECT c.id AS child, p.id AS parent FROM item c "
+    parents, outcomes = resolve_sql(len(inheriting), "SELECT id FROM item", "SELECT id FROM item")
+    connection.execute(parents)
+    connection.execute(outcomes, tuple(inheriting))
+
+
+def resolve_sql(inheriting: int, linked: str, below: str) -> tuple[str, str]:
+    """The statements that fill `parent_id` of the items that the query `linked` names, and `outcome_id` of `below`.
+
+    The second takes the names of so many inheriting sources.
+    """
+    marks = ", ".join("?" * inheriting) or "NULL"
+    parents = (
+        f"WITH linked(id) AS ({linked}) "
+        "UPDATE item SET parent_id = want.parent FROM (SELECT c.id AS child, p.id AS parent FROM linked "
+        "CROSS JOIN item c ON c.id = linked.id "
         "LEFT JOIN item p ON p.source = c.source AND p.native_id = c.parent_native_id) want "
         "WHERE item.id = want.child AND item.parent_id IS NOT want.parent"
     )
-    marks = ", ".join("?" for _ in inheriting) or "NULL"
-    connection.execute(
-        "WITH RECURSIVE up(id, at, depth) AS ("
-        "  SELECT id, id, 0 FROM item"
+    outcomes = (
+        f"WITH RECURSIVE below(id) AS ({below}), up(id, at, depth) AS ("
+        "  SELECT id, id, 0 FROM below"
         "  UNION ALL"
         "  SELECT up.id, here.parent_id, up.depth + 1 FROM up JOIN item here ON here.id = up.at"
         f"  WHERE here.source IN ({marks}) AND here.metric_grade = 0 AND here.parent_id IS NOT NULL AND up.depth < 64"
         "), best AS (SELECT up.id AS child, up.at AS giver, min(up.depth) FROM up JOIN item ON item.id = up.at"
         "  WHERE item.metric_grade > 0 AND item.missing_since IS NULL GROUP BY up.id) "
         "UPDATE item SET outcome_id = want.giver FROM ("
-        "  SELECT item.id AS child, coalesce(best.giver, item.id) AS giver FROM item"
-        "  LEFT JOIN best ON best.child = item.id) want "
-        "WHERE item.id = want.child AND item.outcome_id IS NOT want.giver",
-        tuple(inheriting),
+        "  SELECT below.id AS child, coalesce(best.giver, below.id) AS giver FROM below"
+        "  LEFT JOIN best ON best.child = below.id) want "
+        "WHERE item.id = want.child AND item.outcome_id IS NOT want.giver"
     )
+    return parents, outcomes
 
 
 def today_ordinal(now: datetime, zone: tzinfo) -> int:

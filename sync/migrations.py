@@ -10,7 +10,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from rules import table
+from rules import incremental, table
 
 migrations = Migrations("unstuck")
 
@@ -103,5 +103,18 @@ CREATE TABLE journal (
 );
 CREATE INDEX journal_open ON journal (item_id) WHERE result_at IS NULL;
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+""",
+    )
+
+
+@migrations()
+def m003_incremental(db: Database) -> None:
+    """What was written since the last evaluation, and what that one could not tell."""
+    _run(db, incremental.TABLES)
+    _run(
+        db,
+        """
+DROP INDEX item_collection;
+CREATE INDEX item_collection ON item (source, collection, missing_since);
 """,
     )

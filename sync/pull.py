@@ -209,8 +209,6 @@ class _Pull:
                 observed.append(transition)
             rows.append((*row, digest, moment(self.terms.now)))
             details.append((item.ref.source, item.ref.native_id, *detail_row(item)))
-        if rows:
-            self._unsettle(connection)
         connection.executemany(_UPSERT, rows)
         connection.executemany(_DETAIL, details)
         self._store_transitions(connection, observed, "observed")
@@ -281,12 +279,6 @@ class _Pull:
             (moment(self.terms.now), ref.source, ref.native_id),
         )
         self.report.vanished += done.rowcount
-        if done.rowcount:
-            self._unsettle(connection)
-
-    def _unsettle(self, connection: sqlite3.Connection) -> None:
-        """Parents and inherited outcomes must be looked up anew, by this run or, if it is killed, by the next."""
-        connection.execute("DELETE FROM setting WHERE name = 'resolved'")
 
     # The end of a pull
 
@@ -299,8 +291,6 @@ class _Pull:
         if not self.skipped:  # an entry that could not be read may be the very item that seems to be gone
             connection.executemany("UPDATE item SET missing_since = ? WHERE id = ?", [(now, each) for each in gone])
             self.report.vanished += len(gone)
-            if gone:
-                self._unsettle(connection)
         elif page.full:
             self._remember(connection, cursor=None)
         self._remember(

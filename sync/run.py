@@ -20,7 +20,7 @@ from rules import calendar as calendars
 from rules import engine, table
 from rules.grading import SHIPPED, Grader
 from rules.ruleset import RuleSet
-from sync import brakes, ledger
+from sync import brakes, findings, ledger
 from sync.apply import ApplyReport, apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
@@ -251,42 +251,16 @@ def _pull_all(
     for source in sources:
         wish.progress(f"pulling {source.name}")
         report.sources.append(pull_source(store, source, connectors[source.name], terms))
-    _resolve(store, [source.name for source in config.sources.values() if source.inherit])
-
-
-def _resolve(store: Store, inheriting: Sequence[str]) -> None:
-    """Link items to their parents and to the outcomes that they inherit, unless nothing moved since it was done."""
-    signature = json.dumps(sorted(inheriting))
-    if store.setting("resolved") == signature:
-        return
-    with store.transaction() as connection:
-        table.resolve(connection, inheriting)
-        store.remember("resolved", signature)
+    findings.link(store, [source.name for source in config.sources.values() if source.inherit])
 
 
 def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
     wish.progress("evaluating rules")
-    connection = store.connection
     moment_ = today(config, clock.now)
     _keep_calendar(store, moment_)
-    evaluation = engine.evaluate(connection, ruleset, moment_)
+    evaluation = findings.evaluate(store, ruleset, moment_)
     report.counts = evaluation.counts
     report.rule_failures = [f"{why}." for _, why in evaluation.failures]
-    with store.transaction():
-        connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
-        failed = [rule for rule, _ in evaluation.failures]
-        kept = ", ".join("?" for _ in failed)
-        connection.execute(
-            f"DELETE FROM finding WHERE rule NOT IN ({kept}) AND NOT EXISTS (SELECT 1 FROM temp.found f "
-            "WHERE f.item_id = finding.item_id AND f.rule = finding.rule AND f.label = finding.label)",
-            failed,
-        )
-        connection.execute(
-            "INSERT INTO finding (item_id, rule, label, reason, since) "
-            "SELECT item_id, rule, label, reason, ? FROM temp.found WHERE true "
-            "ON CONFLICT (item_id, rule, label) DO UPDATE SET reason = excluded.reason WHERE reason <> excluded.reason",
-            (table.moment(clock.now),),
-        )
     report.findings = store.value("SELECT count(*) FROM finding")
 
 

@@ -1,0 +1,33 @@
+"""What the measurements have in common: peak memory, and their tables in docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent.parent / "docs/benchmarks.md"
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held since it began."""
+    # VmHWM begins anew with each exec; ru_maxrss keeps the parent's peak.
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def put_into_docs(script: str, title: str, text: str) -> None:
+    """Replace what stands between the marks of `bench/SCRIPT.py` in docs/benchmarks.md, or add it."""
+    machine = f"{os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}"
+    start, end = f"<!-- {script} -->", f"<!-- end of {script} -->"
+    block = f"{start}\n## {title}\n\n{datetime.now(UTC):%Y-%m-%d}, {machine}: `bench/{script}.py`\n\n{text}\n{end}"
+    old = DOCS.read_text(encoding="utf-8") if DOCS.exists() else "# Benchmarks\n"
+    before, found, rest = old.partition(start)
+    new = f"{before}{block}{rest.partition(end)[2]}" if found else f"{old.rstrip()}\n\n{block}\n"
+    DOCS.write_text(new, encoding="utf-8")

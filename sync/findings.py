@@ -1,0 +1,131 @@
+"""Keeps what the rules found: only what changed is evaluated where the last evaluation can be built on, else all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from rules import engine, incremental, table
+from rules.ruleset import RuleSet
+from sync.store import Store
+
+_WORTH_IT = 0.2
+"""With more of the items written than this, evaluating all of them is faster."""
+_FEW = 1_000
+"""So many items are always worth it."""
+
+
+def link(store: Store, inheriting: Sequence[str]) -> None:
+    """Link items to their parents and to the outcomes that they inherit, as far as anything moved since it was done.
+
+    `inheriting` names the sources whose items inherit.
+    """
+    settled = json.dumps(sorted(inheriting))
+    again = store.setting("resolved") == settled
+    if again and not store.value("SELECT 1 FROM dirty LIMIT 1"):
+        return
+    with store.transaction() as connection:
+        if again and _is_worth_it(store):
+            incremental.resolve(connection, inheriting)
+        else:
+            table.resolve(connection, inheriting)
+            store.remember("resolved", settled)
+
+
+def evaluate(store: Store, ruleset: RuleSet, today: engine.Today) -> engine.Evaluation:
+    """Evaluate, and bring the stored findings up to date; those of a rule that failed stay as they are."""
+    connection, signature = store.connection, incremental.signature(ruleset, today)
+    last = _last(store, signature)
+    if last is None:
+        evaluation = engine.evaluate(connection, ruleset, today)
+    else:
+        evaluation = incremental.evaluate(connection, ruleset, today, last)
+    with store.transaction():
+        if last is None:
+            _keep_all(store, evaluation, today.now)
+            incremental.index(connection, ruleset, today)
+        else:
+            _keep_touched(store, evaluation, today.now)
+            _keep_unsure(store, ruleset, last)
+        connection.execute("DELETE FROM dirty")
+        _remember(store, signature, evaluation, today)
+    return evaluation
+
+
+def _is_worth_it(store: Store) -> bool:
+    dirty: int = store.value("SELECT count(*) FROM dirty")
+    return dirty <= _FEW or dirty <= _WORTH_IT * store.value("SELECT max(id) FROM item")
+
+
+def _last(store: Store, signature: str) -> incremental.Last | None:
+    """The last evaluation, if it can be built on."""
+    known = json.loads(store.setting("evaluated") or "{}")
+    if known.get("signature") != signature or not _is_worth_it(store):
+        return None
+    counts = {rule: (matched, unknown) for rule, (matched, unknown) in known["counts"].items()}
+    return incremental.Last(known["day"], known["considered"], counts)
+
+
+def _remember(store: Store, signature: str, evaluation: engine.Evaluation, today: engine.Today) -> None:
+    """After a failure there is nothing to build on: the next evaluation is a whole one."""
+    counts = {count.rule: (count.matched, count.unknown) for count in evaluation.counts}
+    considered = evaluation.counts[0].considered if evaluation.counts else 0
+    last = incremental.Last(today.date.toordinal(), considered, counts)
+    told = json.dumps({"signature": None if evaluation.failures else signature, **asdict(last)})
+    if store.setting("evaluated") != told:
+        store.remember("evaluated", told)
+
+
+def _keep_all(store: Store, evaluation: engine.Evaluation, now: datetime) -> None:
+    connection = store.connection
+    connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
+    failed = [rule for rule, _ in evaluation.failures]
+    connection.execute(f"DELETE FROM finding WHERE rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}", failed)
+    _keep_found(store, now)
+    connection.execute("DELETE FROM main.unsure")
+    connection.execute("INSERT INTO main.unsure SELECT rule, item_id FROM temp.unsure")
+
+
+def _keep_touched(store: Store, evaluation: engine.Evaluation, now: datetime) -> None:
+    connection = store.connection
+    connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
+    failed = [rule for rule, _ in evaluation.failures]
+    connection.execute(
+        f"DELETE FROM finding WHERE item_id IN (SELECT id FROM temp.touched) AND rule NOT IN ({_marks(failed)}) "
+        f"AND {_NOT_FOUND}",
+        failed,
+    )
+    _keep_found(store, now)
+    connection.execute(
+        "UPDATE finding SET reason = r.reason FROM temp.reworded r "
+        "WHERE finding.item_id = r.item_id AND finding.rule = r.rule AND finding.reason <> r.reason"
+    )
+
+
+def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last) -> None:
+    before = [(position,) for position, rule in enumerate(ruleset.rules) if last.counts[rule.id][1]]
+    store.connection.executemany(
+        "DELETE FROM main.unsure WHERE rule = ? AND item_id IN (SELECT id FROM temp.touched)", before
+    )
+    store.connection.execute("INSERT INTO main.unsure SELECT rule, item_id FROM temp.unsure")
+
+
+_NOT_FOUND = (
+    "NOT EXISTS (SELECT 1 FROM temp.found f "
+    "WHERE f.item_id = finding.item_id AND f.rule = finding.rule AND f.label = finding.label)"
+)
+
+
+def _keep_found(store: Store, now: datetime) -> None:
+    store.connection.execute(
+        "INSERT INTO finding (item_id, rule, label, reason, since) "
+        "SELECT item_id, rule, label, reason, ? FROM temp.found WHERE true "
+        "ON CONFLICT (item_id, rule, label) DO UPDATE SET reason = excluded.reason WHERE reason <> excluded.reason",
+        (table.moment(now),),
+    )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)

@@ -1,0 +1,270 @@
+"""Evaluating what changed, and what time moved, finds exactly what evaluating everything finds."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connectors.model import ItemRef, WorkItem
+from rules import engine, incremental, table
+from rules.calendar import Calendar
+from rules.clauses import Missing, Subject, Test
+from rules.grading import Grader
+from rules.loader import builtin_files, load
+from rules.ruleset import Rule, RuleSet
+from rules.table import PULLED, detail_row, pulled_row
+from sync import findings
+from sync.migrations import migrations
+from sync.store import Store
+from tests.rules.items import BERLIN, ITEMS, NOW, TODAY, item
+
+_WORDS = {
+    "age_days": ["over 3", "under 7", "at least 5", "at most 10", "exactly 6"],
+    "days_in_status": ["over 2", "exactly 0"],
+    "business_days_in_status": ["over 4", "under 3", "at least 0", "at most 6", "exactly 2"],
+    "days_since_review": ["over 9", "missing"],
+    "created_at": ["over 3 days ago", "under 4 days ago", "exactly 0 days ago", "at most 2 business days ago"],
+    "status_since": ["over 5 business days ago", "at least 1 business days ago", "on 2026-03-19"],
+    "outcome_reviewed_at": ["never or over 8 days ago", "within 2 days"],
+    "due_at": ["past", "within 3 days", "not past", "missing"],
+    "outcome_grade": ["unreviewed", "complete", "missing", "at most vague"],
+    "outcome_metric": ["placeholder", "contains churn"],
+    "outcome_from": ["present"],
+    "parent_key": ["contains x", "missing"],
+    "status_category": ["not done"],
+    "sponsor": ["missing or placeholder"],
+    "labels": ["has frozen"],
+    "description": ["present"],
+}
+
+
+def _every_word() -> Iterator[str]:
+    for column, words in _WORDS.items():
+        for number, word in enumerate(words):
+            name = f"{column}-{number}"
+            shown = f"{{{column}}} {{outcome_metric}}" if number % 2 else "plain"
+            yield f'[[rule]]\nid="{name}"\nlabel="l-{name}"\nsays="{shown}"\nwhen={{ {column} = "{word}" }}\n'
+    yield '[[rule]]\nid="field"\nlabel="l-field"\nsays="{fields.CC}"\nwhen={ fields = { CC = "missing" } }\n'
+    yield (
+        '[[rule]]\nid="ladder"\nsays="{status_since}: {business_days_in_status}"\nwhen={ key = "present" }\n'
+        '[rule.ladder]\nmeasure="business_days_in_status"\n'
+        'steps=[ { over=1, label="l-1" }, { over=8, label="l-8" } ]\n'
+        '[[rule.ladder.override]]\nwhen={ due_at="past" }\nsteps=[ { over=3, label="l-3" } ]\n'
+    )
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
+    file = tmp_path_factory.mktemp("rules") / "all.toml"
+    file.write_text("\n".join(_every_word()))
+    return load([file, *builtin_files()])
+
+
+INHERITING = ["test"]
+GRADER = Grader()
+
+
+@contextmanager
+def new_store() -> Iterator[Store]:
+    store = Store(sqlite3.connect(":memory:", isolation_level=None), Path("memory"))
+    migrations.apply(store.db)
+    with store:
+        yield store
+
+
+def put(store: Store, one: WorkItem) -> None:
+    """Write an item as a pull does."""
+    names, updates = ", ".join(PULLED), ", ".join(f"{name} = excluded.{name}" for name in PULLED)
+    with store.transaction() as connection:
+        connection.execute(
+            f"INSERT INTO item ({names}, first_seen) VALUES ({', '.join('?' for _ in PULLED)}, '') "
+            f"ON CONFLICT (source, native_id) DO UPDATE SET {updates}, missing_since = NULL",
+            pulled_row(one, BERLIN, GRADER),
+        )
+        connection.execute(
+            "INSERT INTO item_detail SELECT id, ?, ? FROM item WHERE native_id = ? "
+            "ON CONFLICT (item_id) DO UPDATE SET description = excluded.description, fields = excluded.fields",
+            (*detail_row(one), one.ref.native_id),
+        )
+
+
+def lose(store: Store, native_id: str) -> None:
+    """Mark an item as gone, as a pull does."""
+    with store.transaction() as connection:
+        connection.execute("UPDATE item SET missing_since = 'then' WHERE native_id = ?", (native_id,))
+
+
+def agrees(store: Store, ruleset: RuleSet, today: engine.Today, inheriting: list[str] = INHERITING) -> bool:
+    """Evaluate as a run does, and all anew, and compare everything. Returns whether the first was not a whole one."""
+    store.connection.execute("DROP TABLE IF EXISTS temp.touched_item")
+    findings.link(store, inheriting)
+    evaluation = findings.evaluate(store, ruleset, today)
+    built_on = bool(store.value("SELECT count(*) FROM sqlite_temp_master WHERE name = 'touched_item'"))
+    linked = "SELECT id, parent_id, outcome_id FROM item ORDER BY id"
+    links = store.rows(linked)
+    table.resolve(store.connection, inheriting)
+    assert store.rows(linked) == links
+    whole = engine.evaluate(store.connection, ruleset, today)
+    assert evaluation == whole
+    columns = "item_id, rule, label, reason"
+    assert _sorted(store, f"SELECT {columns} FROM finding") == _sorted(store, f"SELECT {columns} FROM temp.found")
+    assert _sorted(store, "SELECT * FROM main.unsure") == _sorted(store, "SELECT * FROM temp.unsure")
+    assert store.value("SELECT count(*) FROM dirty") == 0
+    return built_on
+
+
+def _sorted(store: Store, sql: str) -> list[tuple[Any, ...]]:
+    return sorted(store.connection.execute(sql).fetchall())
+
+
+@dataclass
+class Step:
+    """What happens between two evaluations."""
+
+    written: list[tuple[str, str | None, WorkItem]] = field(default_factory=list)
+    """Native id, parent's native id, everything else."""
+    lost: list[str] = field(default_factory=list)
+    days: int = 0
+    holiday: bool = False
+    inherits: bool = True
+
+
+_IDS = st.sampled_from("abcdefgh")
+_PLAIN = st.builds(
+    lambda metric, since, day: item(outcome_metric=metric, status_since=NOW - timedelta(days=since), due_at=day),
+    st.sampled_from([None, "", "TBD", "Churn -2 points"]),
+    st.integers(0, 20),
+    st.none() | st.integers(-5, 5).map(lambda days: NOW + timedelta(days=days)),
+)
+_STEPS = st.lists(
+    st.builds(
+        Step,
+        written=st.lists(st.tuples(_IDS, st.none() | _IDS, ITEMS | _PLAIN), max_size=3),
+        lost=st.lists(_IDS, max_size=1),
+        days=st.sampled_from([0, 1, 1, 2, 5, 90, -3]),
+        holiday=st.sampled_from([False] * 9 + [True]),
+        inherits=st.sampled_from([True] * 9 + [False]),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_STEPS)
+def test_nothing_is_missed_and_nothing_stays(rules: RuleSet, steps: list[Step]) -> None:
+    today = TODAY
+    with new_store() as store:
+        for step in steps:
+            for native_id, parent, one in step.written:
+                above = ItemRef("test", parent) if parent else None
+                put(store, replace(one, ref=ItemRef("test", native_id), parent_ref=above))
+            for native_id in step.lost:
+                lose(store, native_id)
+            today = replace(today, now=today.now + timedelta(days=step.days))
+            if step.holiday:
+                calendar = today.calendar
+                today = replace(today, calendar=replace(calendar, holidays=calendar.holidays | {date(2026, 3, 18)}))
+            agrees(store, rules, today, INHERITING if step.inherits else [])
+
+
+def test_each_rule_alone_day_by_day(rules: RuleSet) -> None:
+    """Where no other rule looks at the same items."""
+    with new_store() as store:
+        for number in range(30):
+            day = NOW - timedelta(days=number)
+            outcome = {"outcome_metric": "Churn -2", "outcome_baseline": "5", "outcome_target": "3"}
+            dates = {"status_since": day, "created_at": day, "due_at": NOW + timedelta(days=number - 5)}
+            reviewed = NOW - timedelta(days=5 * number)
+            put(store, item(str(number), **dates, **outcome, outcome_reviewed_at=reviewed))
+            put(store, item(f"below-{number}", parent_ref=ItemRef("test", str(number))))
+        for rule in rules.rules:
+            alone = replace(rules, rules=(rule,))
+            built_on = [agrees(store, alone, replace(TODAY, now=NOW + timedelta(days=day))) for day in range(6)]
+            assert built_on == [False] + [True] * 5
+
+
+def test_what_lies_below_a_changed_item_follows_it(rules: RuleSet) -> None:
+    with new_store() as store:
+        for number in range(1, 6):
+            above = ItemRef("test", str(number - 1))
+            put(store, item(str(number), parent_ref=above))
+        assert not agrees(store, rules, TODAY)
+        for change in (
+            item("0", outcome_metric="Churn -2 points"),  # its child waited for it
+            item("0", outcome_metric="Churn -3 points"),
+            item("2", outcome_metric="TBD", parent_ref=ItemRef("test", "1")),
+            item("2", parent_ref=ItemRef("test", "5")),  # a ring
+            item("2", parent_ref=ItemRef("test", "0")),
+            item("0", key="renamed", outcome_metric="Churn -3 points"),
+        ):
+            put(store, change)
+            assert agrees(store, rules, TODAY)
+        lose(store, "0")
+        assert agrees(store, rules, TODAY)
+        assert store.value("SELECT count(*) FROM item WHERE outcome_id = id") == 6
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(TODAY, calendar=Calendar()),
+        replace(TODAY, review_days=3),
+        replace(TODAY, placeholders=("nope",)),
+    ],
+)
+def test_other_settings_need_a_whole_evaluation(rules: RuleSet, other: engine.Today) -> None:
+    with new_store() as store:
+        put(store, item("1", sponsor="nope", status_since=NOW - timedelta(days=20)))
+        agrees(store, rules, TODAY)
+        assert not agrees(store, rules, other)
+        assert agrees(store, rules, other)
+        assert not agrees(store, replace(rules, rules=rules.rules[1:]), other)
+
+
+def test_after_a_failure_everything_is_evaluated(rules: RuleSet) -> None:
+    broken = Rule("bad", ("x",), Test(Subject("sponsor"), (Missing(),) * 3000), "x", None, "f", 1)
+    both = RuleSet((broken, *rules.rules), ())
+    with new_store() as store:
+        put(store, item("1"))
+        store.connection.execute("INSERT INTO finding VALUES (1, 'bad', 'x', 'was so', 'then')")
+        for _ in range(2):
+            assert [rule for rule, _ in findings.evaluate(store, both, TODAY).failures] == ["bad"]
+            assert store.value("SELECT reason FROM finding WHERE rule = 'bad'") == "was so"
+            assert findings._last(store, incremental.signature(both, TODAY)) is None
+
+
+def test_a_run_that_is_killed_before_it_stored_what_it_found_loses_nothing(
+    rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_store() as store:
+        put(store, item("1"))
+        agrees(store, rules, TODAY)
+        put(store, item("1", sponsor="Ann", created_at=NOW))
+        with monkeypatch.context() as killed:
+            killed.setattr(findings, "_remember", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                findings.evaluate(store, rules, TODAY)
+        assert store.value("SELECT count(*) FROM dirty") == 1
+        assert agrees(store, rules, TODAY)
+
+
+def test_much_at_once_is_evaluated_whole(rules: RuleSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "_FEW", 2)
+    with new_store() as store:
+        for number in range(20):
+            put(store, item(str(number)))
+        agrees(store, rules, TODAY)
+        for share, built_on in ((4, True), (5, False)):
+            for number in range(share):
+                put(store, item(str(number), sponsor=f"{share}"))
+            assert agrees(store, rules, TODAY) == built_on
