@@ -336,7 +336,8 @@ def parse_transitions(entry: Json, setup: SourceSetup) -> list[Transition]:
         from_category = parse_category(
             {"status": one.get("from_status"), "status_category": one.get("from_category")}, setup.statuses
         )
-        found.append(Transition(ref, at, one["to_status"], to_category, one.get("from_status"), from_category))
+        percent = one.get("percent_complete")
+        found.append(Transition(ref, at, one["to_status"], to_category, one.get("from_status"), from_category, percent))
     return found
 
 

@@ -41,9 +41,9 @@ CREATE TABLE transition (
   from_status TEXT, to_status TEXT NOT NULL,
   from_category TEXT, to_category TEXT,
   percent_complete REAL,
-  origin TEXT NOT NULL CHECK (origin IN ('tool', 'observed')),
-  UNIQUE (item_id, at, to_status, percent_complete)
+  origin TEXT NOT NULL CHECK (origin IN ('tool', 'observed'))
 );
+CREATE UNIQUE INDEX transition_once ON transition (item_id, at, to_status, coalesce(percent_complete, -1));
 CREATE TABLE collection (
   id INTEGER PRIMARY KEY,
   source TEXT NOT NULL, native_id TEXT NOT NULL, name TEXT NOT NULL,

@@ -88,6 +88,17 @@ def test_unchanged_items_are_not_rewritten(town: Town) -> None:
     assert "rewritten" in town.unstuck("run").err
 
 
+def test_a_history_that_comes_again_is_stored_once(town: Town) -> None:
+    move = {"at": "2026-03-10T09:00:00+00:00", "from_status": "To do", "to_status": "Doing"}
+    town.add(1, transitions=[move])
+    town.unstuck("run")
+    town.edit(1, title="Rewritten")
+    town.unstuck("run")
+    with closing(sqlite3.connect(town.folder / "unstuck.db")) as connection:
+        rows = connection.execute("SELECT to_status, origin FROM transition").fetchall()
+    assert rows == [("Doing", "tool")]
+
+
 def test_a_damaged_store_is_one_sentence_in_every_command(town: Town) -> None:
     (town.folder / "unstuck.db").write_text("no database, but long enough to be looked at as one " * 20)
     for command in (["run"], ["check"], ["items"], ["findings"], ["status"], ["explain", "APP-1"]):
