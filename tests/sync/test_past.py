@@ -64,18 +64,18 @@ def local(at: datetime) -> date:
 
 
 def keep(store: Store, life: Life, origin: str = "tool") -> None:
-    """What a pull would store, the first one being now; a tool's history may be there twice."""
+    """What a pull would store, the first one being now."""
     with store.transaction() as connection:
         connection.execute("DELETE FROM item")
         row = (*pulled_row(life.item, BERLIN, Grader()), moment(NOW))
         connection.execute(f"INSERT INTO item (id, {', '.join(PULLED)}, first_seen) VALUES (1{', ?' * len(row)})", row)
         connection.execute("INSERT INTO item_detail VALUES (1, ?, ?)", detail_row(life.item))
         connection.executemany(
-            "INSERT INTO transition (item_id, at, from_status, to_status, from_category, to_category, origin) "
+            "INSERT OR IGNORE INTO transition (item_id, at, from_status, to_status, from_category, to_category, origin) "
             "VALUES (1, ?, ?, ?, ?, ?, ?)",
             [
                 (moment(step.at), step.from_status, step.to_status, step.from_category, step.to_category, origin)
-                for step in (*life.moves, *life.moves)
+                for step in life.moves
             ],
         )
 
