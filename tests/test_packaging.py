@@ -6,7 +6,6 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-import tomllib
 import venv
 import zipfile
 from configparser import ConfigParser
@@ -15,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from connectors import registry
+from sync.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("connectors", "rules", "sync")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -53,7 +52,7 @@ def source_files() -> set[str]:
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    metadata = {name for name in names if name.split("/")[0] == f"unstuck-{PROJECT['version']}.dist-info"}
+    metadata = {name for name in names if name.split("/")[0] == f"unstuck-{VERSION}.dist-info"}
     assert names - metadata == source_files() | {"sync/config.example.toml"}
     assert names >= {f"{room}/py.typed" for room in ROOMS}
     assert any(name.startswith("rules/builtin/") and name.endswith(".toml") for name in names), "no shipped rules"
@@ -81,7 +80,7 @@ def test_the_sdist_holds_what_it_takes_to_test(built: Path) -> None:
 def test_entry_points_are_those_of_the_registry(wheel: Path) -> None:
     points = ConfigParser(delimiters=("=",))
     with zipfile.ZipFile(wheel) as archive:
-        points.read_string(archive.read(f"unstuck-{PROJECT['version']}.dist-info/entry_points.txt").decode())
+        points.read_string(archive.read(f"unstuck-{VERSION}.dist-info/entry_points.txt").decode())
     assert dict(points[registry.GROUP]) == registry.BUILTIN
     assert dict(points["console_scripts"]) == {"unstuck": "sync.cli:main"}
 
@@ -100,7 +99,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_installed_command_runs(installed: Path, tmp_path: Path) -> None:
-    assert PROJECT["version"] in run(installed / "unstuck", "--version", cwd=tmp_path)
+    assert VERSION in run(installed / "unstuck", "--version", cwd=tmp_path)
 
 
 def test_what_runs_is_what_was_installed(installed: Path, tmp_path: Path) -> None:
