@@ -1,0 +1,79 @@
+"""Write docs/connectors/README.md, the table of what each connector can do, from the connectors themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connectors import registry
+from connectors.base import Capabilities, Connector, Granularity, Option
+
+TARGET = Path(__file__).parent / "connectors" / "README.md"
+
+INTRODUCTION = """\
+# What each connector can do
+
+This page is generated from the code by `python docs/generate.py`, and the contract suite holds the code to it.
+To add a system, see [writing a connector](writing.md).
+"""
+
+WRITES = {
+    None: "no labels",
+    Granularity.LABEL: "one label at a time",
+    Granularity.ITEM: "all labels of an item at once, merged with what is there",
+    Granularity.COLLECTION: "a labelled copy of the whole collection",
+}
+
+PAGES = {"memory": "writing.md"}
+"""Where a connector is described, if not on a page of its own name."""
+
+
+def yes(can: bool) -> str:
+    return "yes" if can else "no"
+
+
+def limits(can: Capabilities) -> str:
+    """What a label cannot be."""
+    parts = [f"at most {can.label_max_length} characters"] if can.label_max_length else []
+    parts += [f"no `{character}`" for character in can.label_forbids if character.isprintable()]
+    parts += ["no line breaks or other control characters"] * (not can.label_forbids.isprintable())
+    return ", ".join(parts) or "none"
+
+
+ROWS = {
+    "Labels are written as": lambda can: WRITES[can.writes],
+    "Limits of a label": limits,
+    "Pulls only what changed": lambda can: yes(can.incremental),
+    "Has a history of statuses": lambda can: yes(can.history),
+    "Progress counts as movement": lambda can: yes(can.progress),
+    "Names what was deleted": lambda can: yes(can.deletions),
+    "Refuses a write onto a newer item": lambda can: yes(can.conditional_writes),
+}
+
+
+def table(connectors: dict[str, type[Connector]]) -> str:
+    """Capabilities down, connectors across."""
+    heads = [f"[`{name}`]({PAGES.get(name, f'{name}.md')})" for name in connectors]
+    lines = [["", *heads], ["---"] * (len(heads) + 1)]
+    lines += [[row, *(say(one.capabilities) for one in connectors.values())] for row, say in ROWS.items()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def option(one: Option) -> str:
+    """A line on one key of `[sources.NAME]`."""
+    given = "required" if one.required else f"default `{one.default}`" if one.default is not None else "optional"
+    return f"- `{one.name}` ({one.kind}, {given}): {one.help}\n"
+
+
+def section(name: str, connector: type[Connector]) -> str:
+    """What one connector is, and its options."""
+    return f"## {name}\n\n{connector.summary}\n\n{''.join(option(one) for one in connector.options)}"
+
+
+def page() -> str:
+    """The whole page, for the connectors that ship."""
+    connectors = {name: registry.load(name) for name in sorted(registry.BUILTIN)}
+    return "\n".join([INTRODUCTION, table(connectors), *(section(*one) for one in connectors.items())])
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(), "utf-8")
