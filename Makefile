@@ -23,6 +23,7 @@ format: $(DEV)
 	$(BIN)/ruff check --fix .
 
 bench: $(DEV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:

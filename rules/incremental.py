@@ -80,8 +80,8 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
 
 _LINKED = (
     "SELECT item_id FROM dirty UNION ALL SELECT orphan.id FROM dirty CROSS JOIN item new ON new.id = dirty.item_id "
-    "CROSS JOIN item orphan ON orphan.source = new.source AND orphan.parent_native_id = new.native_id "
-    "AND orphan.parent_id IS NULL AND orphan.parent_native_id IS NOT NULL"
+    "CROSS JOIN item orphan INDEXED BY item_orphan ON orphan.source = new.source "
+    "AND orphan.parent_native_id = new.native_id AND orphan.parent_id IS NULL AND orphan.parent_native_id IS NOT NULL"
 )
 """Items whose parent may be another than it was: no item is ever deleted, or gets another id."""
 

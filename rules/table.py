@@ -230,13 +230,8 @@ def resolve_sql(inheriting: int, linked: str, below: str) -> tuple[str, str]:
     The second takes the names of so many inheriting sources.
     """
     marks = ", ".join("?" * inheriting) or "NULL"
-    parents = (
-        f"WITH linked(id) AS ({linked}) "
-        "UPDATE item SET parent_id = want.parent FROM (SELECT c.id AS child, p.id AS parent FROM linked "
-        "CROSS JOIN item c ON c.id = linked.id "
-        "LEFT JOIN item p ON p.source = c.source AND p.native_id = c.parent_native_id) want "
-        "WHERE item.id = want.child AND item.parent_id IS NOT want.parent"
-    )
+    parent = "(SELECT p.id FROM item p WHERE p.source = item.source AND p.native_id = item.parent_native_id)"
+    parents = f"UPDATE item SET parent_id = {parent} WHERE id IN ({linked}) AND parent_id IS NOT {parent}"
     outcomes = (
         f"WITH RECURSIVE below(id) AS ({below}), up(id, at, depth) AS ("
         "  SELECT id, id, 0 FROM below"
