@@ -46,7 +46,7 @@ def tell(summary: dict[str, Any]) -> None:
     say(f"Looked at {summary['considered']} tasks in {files} files: {summary['findings']} findings.")
     written = summary["written"]
     if written["copies"]:
-        say(f"Wrote {written['copies']} labelled copies: {written['added']} labels on, {written['removed']} off.")
+        say(f"Labelled copies written: {written['copies']}; labels on: {written['added']}, off: {written['removed']}.")
     else:
         say("Nothing had changed since the last run, so nothing was written.")
     say("")

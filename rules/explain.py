@@ -325,8 +325,12 @@ def _lines(key: str, answer: RuleAnswer) -> Iterator[str]:
 
 
 def as_json(answers: list[RuleAnswer]) -> list[dict[str, Any]]:
-    """The answers as JSON holds them; days as `2026-03-05`."""
-    return [_plain(asdict(answer)) for answer in answers]
+    """The answers as JSON holds them; days as `2026-03-05`, the next step as `{"label": …, "on": …}`."""
+    return [{**_plain(asdict(answer)), "next_step": _plain_step(answer)} for answer in answers]
+
+
+def _plain_step(answer: RuleAnswer) -> dict[str, str] | None:
+    return {"label": answer.next_step[0], "on": answer.next_step[1].isoformat()} if answer.next_step else None
 
 
 def _plain(value: Any) -> Any:

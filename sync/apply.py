@@ -83,10 +83,11 @@ class _Writer:
         planned = {change.ref: change for change in changes}
         intents = self._intend(changes)
         calls = self._whole_copy(planned) if self.whole else [_as_change(change) for change in changes]
-        failed = False
+        failed, shown = False, []
         try:
             for result in self.connector.apply(self.collection, calls):
                 failed = failed or result.outcome not in _WRITTEN
+                shown.append(result)
                 self._record(planned.pop(result.ref, None), result, intents)
         except sqlite3.Error:
             raise
@@ -95,7 +96,7 @@ class _Writer:
             self.report.problems.append(f"{self.source}: {self.collection.name}: {sentence(error)}")
         # Intents without a result stay open: whether they were written is seen in the tool by the next run.
         if self.whole and not failed:
-            self._copy_is_current()
+            self._copy_is_current(shown)
 
     def _intend(self, changes: Sequence[PlannedChange]) -> dict[ItemRef, list[_Intent]]:
         """Commit what is about to be written."""
@@ -160,8 +161,10 @@ class _Writer:
                     self._enter(connection, change.item_id, intent)
             self._finish_intents(connection, intents[change.ref], result.outcome, "")
             labels = self._labels_now(connection, change, result)
+            # Without its hash the next pull reads the item anew: if a person took the label off at once, the item
+            # looks exactly as it did before our write.
             connection.execute(
-                "UPDATE item SET labels = ?, version = coalesce(?, version) WHERE id = ?",
+                "UPDATE item SET labels = ?, version = coalesce(?, version), hash = NULL WHERE id = ?",
                 (json.dumps(labels, ensure_ascii=False), result.version, change.item_id),
             )
         self.report.items += 1
@@ -211,11 +214,18 @@ class _Writer:
             [(self.at, result, message, intent.journal_id) for intent in intents],
         )
 
-    def _copy_is_current(self) -> None:
+    def _copy_is_current(self, shown: Sequence[ChangeResult]) -> None:
+        """The copy is of this input; what it carries on from an earlier one is on the items again."""
+        place = (self.source, self.collection.native_id)
         with self.store.transaction() as connection:
-            connection.execute(
-                "UPDATE collection SET copy_outdated = 0 WHERE source = ? AND native_id = ?",
-                (self.source, self.collection.native_id),
+            connection.execute("UPDATE collection SET copy_outdated = 0 WHERE source = ? AND native_id = ?", place)
+            connection.executemany(
+                "UPDATE item SET labels = ?, hash = NULL WHERE source = ? AND native_id = ?",
+                [
+                    (json.dumps(result.labels, ensure_ascii=False), self.source, result.ref.native_id)
+                    for result in shown
+                    if result.labels is not None
+                ],
             )
         self.report.copies += 1
 

@@ -264,6 +264,7 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     report.counts = evaluation.counts
     report.rule_failures = [f"{why}." for _, why in evaluation.failures]
     with store.transaction():
+        connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
         failed = [rule for rule, _ in evaluation.failures]
         kept = ", ".join("?" for _ in failed)
         connection.execute(
