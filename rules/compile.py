@@ -17,6 +17,7 @@ from rules.clauses import (
     Clause,
     Contains,
     Counted,
+    Expression,
     Fixed,
     Group,
     How,
@@ -30,8 +31,10 @@ from rules.clauses import (
     Test,
     Within,
     Word,
+    custom_path,
 )
 from rules.columns import Kind
+from rules.escape import truth
 from rules.grading import Placeholders
 from rules.ruleset import Ladder, Rule, RuleSet, Step
 from rules.text import fold, fold_sql
@@ -87,9 +90,19 @@ def clause_sql(clause: Clause, scope: Scope) -> Sql:
     """Whether the clause holds: 1, 0 or NULL."""
     if isinstance(clause, Test):
         return test_sql(clause, scope)
+    if isinstance(clause, Expression):
+        return expression_sql(clause)
     parts = [clause_sql(part, scope) for part in clause.parts]
     joined = join("AND" if clause.joint is Joint.ALL else "OR", parts)
     return Sql(f"(NOT {joined.text})", joined.values) if clause.joint is Joint.NONE else joined
+
+
+def expression_sql(expression: Expression) -> Sql:
+    """Whether the SQL holds; NULL where anything that it reads is unknown."""
+    known = [where_known(subject, Sql("1")) for subject in expression.subjects]
+    all_known = " AND ".join(f"{sql.text} IS NOT NULL" for sql in known)
+    text = f"(CASE WHEN {all_known} THEN {truth(expression.text)} END)"
+    return Sql(text, tuple(value for sql in known for value in sql.values))
 
 
 def test_sql(test: Test, scope: Scope) -> Sql:
@@ -106,7 +119,7 @@ def where_known(subject: Subject, answer: Sql) -> Sql:
     """The answer, or NULL where the tool cannot tell what is in the subject. A custom field's value is named `v`."""
     if subject.custom:
         text = f"(SELECT CASE WHEN v IS NOT NULL THEN {answer.text} END FROM (SELECT json_extract(fields, ?) AS v))"
-        return Sql(text, (*answer.values, f'$."{subject.name}"'))
+        return Sql(text, (*answer.values, custom_path(subject.name)))
     mask = "outcome_unknown" if subject.from_outcome else "unknown"
     if subject.bit is None:
         return answer
@@ -311,6 +324,8 @@ def subjects_of(rule: Rule) -> set[Subject]:
         clause = clauses.pop()
         if isinstance(clause, Group):
             clauses += clause.parts
+        elif isinstance(clause, Expression):
+            found.update(clause.subjects)
         else:
             found.add(clause.subject)
     return found

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 
 from rules.calendar import fill_table
 from rules.compile import Scope, answer_sql, label_sql, subjects_of
+from rules.escape import limited
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
 from rules.table import view_sql
@@ -75,7 +77,8 @@ def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> 
     scope, counts, failures = Scope(today, ruleset), list[RuleCount](), list[tuple[str, str]]()
     for rule in ruleset.rules:
         try:
-            matched, unknown = _find(connection, rule, scope), _count_unknown(connection, rule, scope, masks)
+            with limited(connection, considered) if rule.holds_sql else nullcontext():
+                matched, unknown = _find(connection, rule, scope), _count_unknown(connection, rule, scope, masks)
         except sqlite3.Error as error:
             connection.execute("DELETE FROM found WHERE rule = ?", (rule.id,))
             failures.append((rule.id, f'rule "{rule.id}" could not be evaluated: {error}; its labels stay as they are'))
