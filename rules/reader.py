@@ -40,6 +40,7 @@ DERIVED_FROM = {
     "business_days_in_status": "status_since",
     "days_since_review": "outcome_reviewed_at",
     "outcome_grade": "outcome_metric",
+    "underway_days": "started_at",
 }
 UNTESTABLE = ("source", "parent_key", "outcome_from")
 """Columns that a single item in a test cannot have."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, tzinfo
+from typing import Any
 
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
 from rules.calendar import Calendar
@@ -75,9 +76,10 @@ def _run_one(alone: RuleSet, case: Case, number: int, today: Today, grader: Grad
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.executescript(TABLES)
-        insert(connection, item_of(case, today.zone), today.zone, grader)
+        for item in items_of(case, today.zone):
+            insert(connection, item, today.zone, grader)
         evaluation = evaluate(connection, alone, today)
-        got = frozenset(row[0] for row in connection.execute("SELECT label FROM temp.found"))
+        got = frozenset(row[0] for row in connection.execute("SELECT label FROM temp.found WHERE item_id = 1"))
         because = evaluation.failures[0][1] if evaluation.failures else ""
         if got != case.expect and not because:
             because = _because(connection, alone, today)
@@ -106,12 +108,41 @@ def insert(connection: sqlite3.Connection, item: WorkItem, zone: tzinfo, grader:
     resolve(connection, ())
 
 
+AROUND = ("items_below", "finished_below", "sponsor_above")
+"""What a test says of an item in place of showing the items above and below it."""
+
+
+def items_of(case: Case, zone: tzinfo) -> list[WorkItem]:
+    """The item of a test, and after it those that its `AROUND` stands for."""
+    item, given = item_of(case, zone), dict(case.item)
+    around: list[WorkItem] = []
+    if given.get("sponsor_above"):
+        above = _beside("above", sponsor=str(given["sponsor_above"]))
+        item = replace(item, parent_ref=above.ref)
+        around.append(above)
+    finished = _number(given.get("finished_below"))
+    for number in range(max(finished, _number(given.get("items_below")))):
+        category = StatusCategory.DONE if number < finished else StatusCategory.TODO
+        around.append(_beside(f"below-{number}", parent_ref=item.ref, status_category=category))
+    return [item, *around]
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _beside(native_id: str, **values: Any) -> WorkItem:
+    return WorkItem(ItemRef("test", native_id), native_id, native_id, "tests", **values)
+
+
 def item_of(case: Case, zone: tzinfo) -> WorkItem:
     """The work item of a test. What it does not name is empty, except for what an item cannot be without."""
     given = dict(case.item)
     values: dict[str, object] = {"key": "TEST-1", "title": "a test", "collection": "tests"}
     values["status_since_is"] = Certainty.EXACT
     for name, value in given.items():
+        if name in AROUND:
+            continue
         values[name] = _as_field(name, value, zone)
     values["unknown"] = frozenset(_strings(given.get("unknown", [])))
     return WorkItem(ref=ItemRef("test", "1"), **values)  # type: ignore[arg-type]  # checked by rules.reader

@@ -172,6 +172,37 @@ def business_days_sql(since: str, today: str) -> str:
     return f"CASE WHEN {since} IS NOT NULL THEN max(0, {until} - {before} - 1) END"
 
 
+_BELOW = (
+    "WITH RECURSIVE below(id) AS (SELECT c.id FROM item c WHERE c.parent_id = i.id "
+    "UNION SELECT c.id FROM item c JOIN below ON c.parent_id = below.id) "
+)
+"""The items below the item `i`, on any level; a ring of parents ends."""
+_BELOW_ITEM = "FROM below JOIN item b ON b.id = below.id WHERE b.missing_since IS NULL AND b.id <> i.id"
+
+
+def below_sql(today: str) -> tuple[str, str, str]:
+    """SQL for `items_below`, `finished_below` and `underway_days` of the item `i`: looked up where they are asked."""
+    category, known = unknown_bit("status_category"), "NOT b.unknown"
+    done = f"count(CASE WHEN b.status_category = 'done' AND {known} & {category} THEN 1 END)"
+    vague = f"count(CASE WHEN b.unknown & {category} THEN 1 END)"
+    finished = f"CASE WHEN {done} > 0 OR {vague} = 0 THEN {done} END"
+    began = f"(SELECT min(day) FROM (SELECT i.started_at_day AS day UNION ALL SELECT b.started_at_day {_BELOW_ITEM}))"
+    return (
+        f"({_BELOW} SELECT count(*) {_BELOW_ITEM})",
+        f"({_BELOW} SELECT {finished} {_BELOW_ITEM})",
+        f"{today} - ({_BELOW} SELECT {began})",
+    )
+
+
+SPONSOR_ABOVE = (
+    "(WITH RECURSIVE above(up, sponsor, depth) AS ("
+    "SELECT a.parent_id, a.sponsor, 1 FROM item a WHERE a.id = i.parent_id AND a.missing_since IS NULL "
+    "UNION ALL SELECT a.parent_id, a.sponsor, depth + 1 FROM above JOIN item a ON a.id = above.up "
+    "WHERE ifnull(trim(above.sponsor), '') = '' AND a.missing_since IS NULL AND depth < 64) "
+    "SELECT sponsor FROM above WHERE trim(sponsor) <> '')"
+)
+"""SQL for `sponsor_above` of the item `i`."""
+
 TODAY_UTC = "CAST(julianday('now') - 1721424.5 AS INTEGER)"
 """SQL for today's ordinal, where nobody hands in a clock: for people who open the file with other programs."""
 
@@ -202,6 +233,8 @@ def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92) -> str:
         "CASE WHEN i.outcome_id <> i.id THEN o.key END AS outcome_from",
         "o.unknown AS outcome_unknown",
         "d.description, d.fields",
+        "{} AS items_below, {} AS finished_below, {} AS underway_days".format(*below_sql(today)),
+        f"{SPONSOR_ABOVE} AS sponsor_above",
     ]
     return (
         f"CREATE {name} AS SELECT {', '.join(parts)} FROM item i "

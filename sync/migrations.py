@@ -105,3 +105,10 @@ CREATE INDEX journal_open ON journal (item_id) WHERE result_at IS NULL;
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """,
     )
+
+
+@migrations()
+def m003_items_below(db: Database) -> None:
+    """The view tells what hangs below and stands above an item."""
+    db.conn.execute("DROP VIEW work_item")
+    db.conn.execute(table.view_sql("VIEW work_item"))
