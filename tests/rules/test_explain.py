@@ -68,7 +68,7 @@ def test_what_the_tool_cannot_answer_is_unknown() -> None:
 def test_json_is_plain() -> None:
     found = json.loads(json.dumps(as_json([answer(in_progress(SINCE), "stuck")])))[0]
     assert found["label"] == "pmo-stuck-20d"
-    assert found["next_step"] == ["pmo-stuck-40d", "2026-04-17"]
+    assert found["next_step"] == {"label": "pmo-stuck-40d", "on": "2026-04-17"}
     assert set(found["clauses"][0]) == {"answer", "text", "value", "depth", "matches_on"}
 
 
