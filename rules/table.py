@@ -187,10 +187,12 @@ def below_sql(today: str) -> tuple[str, str, str]:
     vague = f"count(CASE WHEN b.unknown & {category} THEN 1 END)"
     finished = f"CASE WHEN {done} > 0 OR {vague} = 0 THEN {done} END"
     began = f"(SELECT min(day) FROM (SELECT i.started_at_day AS day UNION ALL SELECT b.started_at_day {_BELOW_ITEM}))"
+    # most items have nothing below them, and one look at the index is enough to know
+    plan = "CASE WHEN EXISTS (SELECT 1 FROM item c WHERE c.parent_id = i.id)"
     return (
-        f"({_BELOW} SELECT count(*) {_BELOW_ITEM})",
-        f"({_BELOW} SELECT {finished} {_BELOW_ITEM})",
-        f"{today} - ({_BELOW} SELECT {began})",
+        f"{plan} THEN ({_BELOW} SELECT count(*) {_BELOW_ITEM}) ELSE 0 END",
+        f"{plan} THEN ({_BELOW} SELECT {finished} {_BELOW_ITEM}) ELSE 0 END",
+        f"{today} - {plan} THEN ({_BELOW} SELECT {began}) ELSE i.started_at_day END",
     )
 
 
