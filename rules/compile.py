@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from rules.calendar import Calendar
 from rules.clauses import (
     COUNTED,
     Ago,
@@ -77,13 +78,24 @@ class Scope:
         """What counts as a placeholder."""
         return Placeholders(self.today.placeholders)
 
-    def latest(self, more_than: int, *, business: bool) -> int:
-        """The latest day since which more than so many days have passed. Business days are never below 0."""
+    def cutoff(self, more_than: int, *, business: bool) -> Sql:
+        """The latest day since which more than so many days have passed, by the item's own calendar."""
+        if not business or not self.today.others:
+            return Sql("?", (self.latest(more_than, business=business),))
+        days = [self.latest(more_than, business=True, calendar=calendar) for calendar in self.today.calendars]
+        cases = " ".join(f"WHEN {number} THEN ?" for number in range(1, len(days)))
+        return Sql(f"CASE calendar {cases} ELSE ? END", (*days[1:], days[0]))
+
+    def latest(self, more_than: int, *, business: bool, calendar: Calendar | None = None) -> int:
+        """The latest day since which more than so many days have passed, by the default calendar or the one given.
+
+        Business days are never below 0.
+        """
         if not business:
             return self.ordinal - more_than - 1
         if more_than < 0:
             return _NEVER_ENDING
-        return self.today.calendar.cutoff(self.today.date, more_than).toordinal()
+        return (calendar or self.today.calendar).cutoff(self.today.date, more_than).toordinal()
 
 
 def clause_sql(clause: Clause, scope: Scope) -> Sql:
@@ -201,18 +213,18 @@ def _counted_sql(word: Word, counted: Counted, scope: Scope) -> Sql:
 
 def _days_sql(day: str, how: How, days: int, scope: Scope, *, business: bool) -> Sql:
     """Whether so many days have passed since `day`: more than N have, where `day` is the cut-off or before it."""
-    over, reached = (scope.latest(more_than, business=business) for more_than in (days, days - 1))
+    over, reached = (scope.cutoff(more_than, business=business) for more_than in (days, days - 1))
     match how:
         case How.OVER:
-            return _definite(f"{day} <= ?", over)
+            return _definite(f"{day} <= {over.text}", *over.values)
         case How.AT_LEAST:
-            return _definite(f"{day} <= ?", reached)
+            return _definite(f"{day} <= {reached.text}", *reached.values)
         case How.UNDER:
-            return _definite(f"{day} > ?", reached)
+            return _definite(f"{day} > {reached.text}", *reached.values)
         case How.AT_MOST:
-            return _definite(f"{day} > ?", over)
+            return _definite(f"{day} > {over.text}", *over.values)
         case How.EXACTLY:
-            return _definite(f"({day} > ? AND {day} <= ?)", over, reached)
+            return _definite(f"({day} > {over.text} AND {day} <= {reached.text})", *over.values, *reached.values)
 
 
 def _date_sql(word: Word, day: str, scope: Scope) -> Sql:

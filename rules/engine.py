@@ -16,7 +16,7 @@ from rules.compile import Scope, answer_sql, label_sql, subjects_of
 from rules.escape import limited
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
-from rules.table import view_sql
+from rules.table import CALENDAR_DAY, view_sql
 from rules.text import register
 from rules.today import Today
 
@@ -57,11 +57,13 @@ def prepare(connection: sqlite3.Connection, today: Today) -> None:
     connection.create_function("is_placeholder", 1, scope.placeholders, deterministic=True)
     connection.execute("DROP VIEW IF EXISTS temp.work_item")
     connection.execute("DROP TABLE IF EXISTS temp.calendar_day")
-    connection.execute("CREATE TEMP TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL)")
+    connection.execute(CALENDAR_DAY.replace("CREATE TABLE", "CREATE TEMP TABLE"))
     oldest = connection.execute("SELECT min(status_since_day) FROM item").fetchone()[0]
     first = max(scope.ordinal - _CALENDAR_DAYS, min(scope.ordinal, oldest or scope.ordinal))
-    fill_table(connection, "temp.calendar_day", today.calendar, date.fromordinal(first), today.date)
-    connection.execute(view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days))
+    fill_table(connection, "temp.calendar_day", today.calendars, date.fromordinal(first), today.date)
+    # a calendar that config no longer has is the default one, until the next run assigns them anew
+    calendar = f"CASE WHEN i.calendar < {len(today.calendars)} THEN i.calendar ELSE 0 END" if today.others else "0"
+    connection.execute(view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days, calendar))
 
 
 def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Evaluation:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from rules import phrases
+from rules.calendar import Calendar
 from rules.clauses import COUNTED, Ago, Amount, Clause, Expression, Group, How, Joint, Missing, Past, Subject, Test
 from rules.columns import Kind
 from rules.compile import Scope, Sql, answer_sql, clause_sql, label_sql, steps_sql, steps_test, test_sql
@@ -92,6 +93,12 @@ class _Item:
             self.failure = str(error)
             return None
         return row[0] if row else None
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar that it goes by."""
+        calendars, number = self.scope.today.calendars, int(self.ask(Sql("calendar")))
+        return calendars[number] if number < len(calendars) else calendars[0]
 
     def day(self, moment: str) -> date | None:
         """The local day of one of its times."""
@@ -197,7 +204,7 @@ def _value(item: _Item, subject: Subject) -> str:
         return f"{value} (inherited from {giver})" if giver else value
     if subject.name in COUNTED and not subject.custom:
         since = item.ask(value_sql(Subject(COUNTED[subject.name].moment)))
-        calendar = f", calendar {item.scope.today.calendar.name}" if COUNTED[subject.name].business else ""
+        calendar = f", calendar {item.calendar.name}" if COUNTED[subject.name].business else ""
         return f"{value} (since {since}{calendar})"
     if subject.name in ("status", "status_category"):
         return f"{value} (since {item.ask(value_sql(Subject('status_since')))})"
@@ -239,7 +246,7 @@ def _after(item: _Item, since: date, more_than: int, *, business: bool) -> date 
     if more_than < 0:
         return since
     if business:
-        return item.scope.today.calendar.reached(since, more_than)
+        return item.calendar.reached(since, more_than)
     return since + timedelta(days=more_than + 1)
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 
 from connectors.model import WorkItem
 from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
 from rules.grading import Grader
+from rules.text import fold, fold_sql, register
+
+ProjectCalendars = Mapping[tuple[str, str], int]
+"""(source, project) -> number of the calendar."""
 
 DATES = tuple(name for name, column in COLUMNS.items() if column.kind is Kind.DATE)
 
@@ -66,12 +70,19 @@ def _declare(name: str) -> str:
     return f"{name} TEXT" + (" NOT NULL" if required else "")
 
 
+CALENDAR_DAY = (
+    "CREATE TABLE calendar_day (calendar INTEGER NOT NULL, day INTEGER NOT NULL, business INTEGER NOT NULL, "
+    "PRIMARY KEY (calendar, day)) WITHOUT ROWID"
+)
+"""For each calendar and day, how many business days there were up to and including that day."""
+
 TABLES = f"""
 CREATE TABLE item (
   id INTEGER PRIMARY KEY,
   {", ".join(_declare(name) for name in PULLED)},
   parent_id INTEGER,
   outcome_id INTEGER,
+  calendar INTEGER NOT NULL DEFAULT 0,
   hash BLOB,
   first_seen TEXT,
   missing_since TEXT,
@@ -82,11 +93,11 @@ CREATE TABLE item_detail (
   description TEXT,
   fields TEXT NOT NULL DEFAULT '{{}}'
 );
-CREATE TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL);
+{CALENDAR_DAY};
 """
 """`item.outcome_id` is the item whose outcome counts for this one: itself, or the ancestor that it inherits from.
 `item_detail.fields` is JSON, name -> text; null where the tool could not answer.
-`calendar_day.business` counts the business days up to and including that day."""
+`item.calendar` is the number of the calendar that it goes by, among `Today.calendars`."""
 
 
 def moment(value: datetime | None) -> str | None:
@@ -162,13 +173,14 @@ def grade_sql(today: str, review_days: int) -> str:
     )
 
 
-def business_days_sql(since: str, today: str) -> str:
+def business_days_sql(since: str, today: str, calendar: str = "i.calendar") -> str:
     """SQL for the business days after `since` up to `today`: Excel's NETWORKDAYS minus one, never below 0.
 
     Days before the calendar's first count as that first day.
     """
-    until = f"(SELECT business FROM calendar_day WHERE day <= {today} ORDER BY day DESC LIMIT 1)"
-    before = f"coalesce((SELECT business FROM calendar_day WHERE day < {since} ORDER BY day DESC LIMIT 1), 0)"
+    of = f"SELECT business FROM calendar_day WHERE calendar = {calendar} AND day"
+    until = f"({of} <= {today} ORDER BY day DESC LIMIT 1)"
+    before = f"coalesce(({of} < {since} ORDER BY day DESC LIMIT 1), 0)"
     return f"CASE WHEN {since} IS NOT NULL THEN max(0, {until} - {before} - 1) END"
 
 
@@ -209,15 +221,15 @@ TODAY_UTC = "CAST(julianday('now') - 1721424.5 AS INTEGER)"
 """SQL for today's ordinal, where nobody hands in a clock: for people who open the file with other programs."""
 
 
-def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92) -> str:
-    """`CREATE … VIEW name` of all items that are not missing. `today` is SQL for an ordinal.
+def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92, calendar: str = "i.calendar") -> str:
+    """`CREATE … VIEW name` of all items that are not missing. `today` is SQL for an ordinal, `calendar` for a number.
 
     Beside the vocabulary it has `id`, `native_id`, `fields`, `unknown`, and a `…_day` for each time.
     """
     own = [
         "id", "source", "native_id", "collection", "key", "title", "url", "type", "project", "status", "status_id",
         "status_category", "status_since_is", "percent_complete", "priority", "assignees", "owner", "sponsor",
-        "labels", "unknown", "version",
+        "labels", "unknown", "version", "calendar",
     ]  # fmt: skip
     times = [column for column in DATES if not column.startswith("outcome_")]
     outcome = ["outcome_metric", "outcome_category", "outcome_baseline", "outcome_target", "outcome_actual",
@@ -229,7 +241,7 @@ def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92) -> str:
         "coalesce(p.key, i.parent_native_id) AS parent_key",
         f"{today} - i.created_at_day AS age_days",
         f"{today} - i.status_since_day AS days_in_status",
-        f"{business_days_sql('i.status_since_day', today)} AS business_days_in_status",
+        f"{business_days_sql('i.status_since_day', today, calendar)} AS business_days_in_status",
         f"{today} - o.outcome_reviewed_at_day AS days_since_review",
         f"{grade_sql(today, review_days)} AS outcome_grade",
         "CASE WHEN i.outcome_id <> i.id THEN o.key END AS outcome_from",
@@ -274,6 +286,29 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
         "WHERE item.id = want.child AND item.outcome_id IS NOT want.giver",
         tuple(inheriting),
     )
+
+
+def assign_calendars(
+    connection: sqlite3.Connection, of_sources: Mapping[str, int], of_projects: ProjectCalendars
+) -> None:
+    """Fill `item.calendar` of all items: by (source, project), else by source, else 0; in the caller's transaction.
+
+    Projects are compared without regard to case and surrounding space. Only rows whose value changes are written.
+    """
+    register(connection)
+    connection.execute("CREATE TEMP TABLE goes_by (source TEXT, project TEXT, calendar INTEGER)")
+    named = [(source, fold(project), number) for (source, project), number in of_projects.items()]
+    rows = [*named, *((source, None, number) for source, number in of_sources.items())]
+    connection.executemany("INSERT INTO goes_by VALUES (?, ?, ?)", rows)
+    project = fold_sql("item.project")
+    connection.execute(
+        "UPDATE item SET calendar = want.calendar FROM (SELECT item.id, coalesce("
+        f"(SELECT calendar FROM goes_by g WHERE g.source = item.source AND g.project = {project}), "
+        "(SELECT calendar FROM goes_by g WHERE g.source = item.source AND g.project IS NULL), 0"
+        ") AS calendar FROM item) want "
+        "WHERE item.id = want.id AND item.calendar <> want.calendar"
+    )
+    connection.execute("DROP TABLE temp.goes_by")
 
 
 def today_ordinal(now: datetime, zone: tzinfo) -> int:
