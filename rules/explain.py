@@ -201,6 +201,8 @@ def _value(item: _Item, subject: Subject) -> str:
         value += f': "{item.ask(value_sql(Subject("outcome_metric")))}"'
     if subject.from_outcome and not subject.custom:
         giver = item.ask(Sql("outcome_from"))
+        if subject.name in ("outcome_metric", "outcome_grade") and item.ask(Sql("outcome_described")):
+            value += " (found in the description)"
         return f"{value} (inherited from {giver})" if giver else value
     if subject.name in COUNTED and not subject.custom:
         since = item.ask(value_sql(Subject(COUNTED[subject.name].moment)))

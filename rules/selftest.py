@@ -10,6 +10,7 @@ from typing import Any
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
 from rules.calendar import Calendar
 from rules.columns import COLUMNS, Kind
+from rules.described import Finder
 from rules.engine import evaluate
 from rules.explain import explain
 from rules.grading import SHIPPED, Grader
@@ -20,6 +21,8 @@ from rules.today import Today
 
 NOON = time(12)
 """When on its day a test happens that names no time."""
+
+_FINDER = Finder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def run(
     zone: tzinfo,
     review_days: int = 92,
     placeholders: tuple[str, ...] = SHIPPED,
+    finder: Finder = _FINDER,
 ) -> list[TestResult]:
     """Run every test of every rule; each sees its own rule and its own item only."""
     grader, results = Grader(placeholders), list[TestResult]()
@@ -67,17 +71,17 @@ def run(
         alone = RuleSet((rule,), ruleset.files, ruleset.prefix)
         for number, case in enumerate(rule.tests, 1):
             today = Today(_moment(case.now, zone), zone, calendar, review_days, placeholders)
-            results.append(_run_one(alone, case, number, today, grader))
+            results.append(_run_one(alone, case, number, today, grader, finder))
     return results
 
 
-def _run_one(alone: RuleSet, case: Case, number: int, today: Today, grader: Grader) -> TestResult:
+def _run_one(alone: RuleSet, case: Case, number: int, today: Today, grader: Grader, finder: Finder) -> TestResult:
     rule = alone.rules[0]
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.executescript(TABLES)
         for item in items_of(case, today.zone):
-            insert(connection, item, today.zone, grader)
+            insert(connection, item, today.zone, grader, finder)
         evaluation = evaluate(connection, alone, today)
         got = frozenset(row[0] for row in connection.execute("SELECT label FROM temp.found WHERE item_id = 1"))
         because = evaluation.failures[0][1] if evaluation.failures else ""
@@ -96,11 +100,15 @@ def _because(connection: sqlite3.Connection, alone: RuleSet, today: Today) -> st
     return "; ".join(f"{clause.answer}: {clause.text}, seeing {clause.value}" for clause in blocking)
 
 
-def insert(connection: sqlite3.Connection, item: WorkItem, zone: tzinfo, grader: Grader) -> None:
+def insert(
+    connection: sqlite3.Connection, item: WorkItem, zone: tzinfo, grader: Grader, finder: Finder = _FINDER
+) -> None:
     """Put one item into empty tables."""
+    item, described = finder.fill(item)
     marks = ", ".join("?" for _ in PULLED)
     connection.execute(
-        f"INSERT INTO item ({', '.join(PULLED)}, first_seen) VALUES ({marks}, '')", pulled_row(item, zone, grader)
+        f"INSERT INTO item ({', '.join(PULLED)}, first_seen) VALUES ({marks}, '')",
+        pulled_row(item, zone, grader, described=described),
     )
     connection.execute(
         "INSERT INTO item_detail (item_id, description, fields) VALUES (last_insert_rowid(), ?, ?)", detail_row(item)

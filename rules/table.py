@@ -54,16 +54,18 @@ PULLED = (
     *(name for moment in DATES for name in (moment, f"{moment}_day")),
     "percent_complete",
     "metric_grade",
+    "metric_described",
     "unknown",
 )
 """Columns of `item` that a pull fills, in the order of `pulled_row`."""
 
-_INTEGERS = {*(f"{moment}_day" for moment in DATES), "metric_grade", "unknown"}
+_INTEGERS = {*(f"{moment}_day" for moment in DATES), "metric_grade", "metric_described", "unknown"}
+_FLAGS = ("metric_described", "unknown")
 
 
 def _declare(name: str) -> str:
     if name in _INTEGERS:
-        return f"{name} INTEGER" + (" NOT NULL DEFAULT 0" if name == "unknown" else "")
+        return f"{name} INTEGER" + (" NOT NULL DEFAULT 0" if name in _FLAGS else "")
     if name == "percent_complete":
         return f"{name} REAL"
     required = name in ("source", "collection", "native_id", "key", "title")
@@ -114,8 +116,11 @@ def _list(values: Sequence[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
 
 
-def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader) -> tuple[object, ...]:
-    """The values for `PULLED`. `item.unknown` decides between empty and unknown, also for the metric's grade."""
+def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader, *, described: bool = False) -> tuple[object, ...]:
+    """The values for `PULLED`. `item.unknown` decides between empty and unknown, also for the metric's grade.
+
+    `described`: the metric was found in the description.
+    """
     row: list[object] = [
         item.ref.source,
         item.collection,
@@ -146,7 +151,7 @@ def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader) -> tuple[object, ..
         value: datetime | None = getattr(item, name)
         row += (moment(value), day(value, zone))
     metric = None if "outcome_metric" in item.unknown else grader.grade(item.outcome_metric)
-    row += (item.percent_complete, metric, unknown_mask(item.unknown))
+    row += (item.percent_complete, metric, int(described), unknown_mask(item.unknown))
     return tuple(row)
 
 
@@ -246,6 +251,7 @@ def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92, calendar:
         f"{grade_sql(today, review_days)} AS outcome_grade",
         "CASE WHEN i.outcome_id <> i.id THEN o.key END AS outcome_from",
         "o.unknown AS outcome_unknown",
+        "o.metric_described AS outcome_described",
         "d.description, d.fields",
         "{} AS items_below, {} AS finished_below, {} AS underway_days".format(*below_sql(today)),
         f"{SPONSOR_ABOVE} AS sponsor_above",

@@ -12,7 +12,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from connectors import registry
 from connectors.base import Connector, Option, SourceSetup
 from connectors.errors import SetupError
 from connectors.model import StatusCategory
+from rules import described
 from rules.columns import COLUMNS
+from rules.described import Finder
 from sync import settings
 from sync.stops import InvalidStop
 
@@ -45,6 +47,8 @@ class Source:
     """The named calendar that its items go by."""
     calendars: Mapping[str, str] = field(default_factory=dict)
     """A project's name -> the named calendar that its items go by."""
+    found_by: str = ""
+    """Changes with what finds metrics in descriptions."""
 
     @property
     def fingerprint(self) -> str:
@@ -52,6 +56,7 @@ class Source:
         secrets = {option.name for option in self.connector.options if option.kind == "secret"}
         options = {name: value for name, value in self.setup.options.items() if name not in secrets}
         meaning = [self.system, options, dict(self.setup.fields), dict(self.setup.statuses), str(self.setup.timezone)]
+        meaning.append(self.found_by)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -89,6 +94,7 @@ class Config:
     prefix: str
     veto_days: int
     placeholders: tuple[str, ...]
+    finder: Finder
     review_days: int
     brakes: Brakes
     apply: bool
@@ -165,6 +171,7 @@ class _Reader:
         tables = {name: self.subtable(self.data, name, options) for name, options in settings.TABLES.items()}
         labels, brakes = tables["labels"], tables["brakes"]
         calendars = self.calendars()
+        finder = Finder((*described.SHIPPED, *tables["outcome"]["patterns"]))
         zone = self.zone("timezone", top["timezone"])
         return Config(
             path=self.path.resolve(),
@@ -176,6 +183,7 @@ class _Reader:
             prefix=self.prefix(labels["prefix"]),
             veto_days=self.at_least("labels.veto_days", labels["veto_days"], 0),
             placeholders=tuple(tables["outcome"]["placeholders"]),
+            finder=finder,
             review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),
             brakes=Brakes(
                 share=self.a_share("brakes.share", brakes["share"]),
@@ -184,7 +192,7 @@ class _Reader:
                 shrink=self.a_share("brakes.shrink", brakes["shrink"]),
             ),
             apply=tables["writes"]["apply"],
-            sources=dict(self.sources(zone, tuple(calendars))),
+            sources=dict(self.sources(zone, tuple(calendars), finder)),
         )
 
     # Tables and values
@@ -299,7 +307,7 @@ class _Reader:
 
     # Sources
 
-    def sources(self, zone: ZoneInfo, calendars: Sequence[str]) -> Iterator[tuple[str, Source]]:
+    def sources(self, zone: ZoneInfo, calendars: Sequence[str], finder: Finder) -> Iterator[tuple[str, Source]]:
         tables = self.data.get("sources", {})
         if not isinstance(tables, dict) or not tables:
             self.wrong("sources", "there is none; add a table [sources.NAME] with its system")
@@ -307,7 +315,7 @@ class _Reader:
         for name, table in tables.items():
             source = self.source(name, table, zone, calendars)
             if source is not None:
-                yield name, source
+                yield name, replace(source, found_by=finder.sha)
 
     def source(self, name: str, table: Any, zone: ZoneInfo, calendars: Sequence[str]) -> Source | None:
         place = f"sources.{name}."

@@ -124,3 +124,12 @@ def m004_calendars(db: Database) -> None:
     if "calendar" not in db.table("item").columns_dict:
         db.conn.execute("ALTER TABLE item ADD COLUMN calendar INTEGER NOT NULL DEFAULT 0")
     db.conn.execute(table.view_sql("VIEW work_item"))
+
+
+@migrations()
+def m005_described_metrics(db: Database) -> None:
+    """A metric may come from the description."""
+    db.conn.execute("DROP VIEW work_item")
+    if "metric_described" not in db.table("item").columns_dict:
+        db.conn.execute("ALTER TABLE item ADD COLUMN metric_described INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute(table.view_sql("VIEW work_item"))

@@ -238,6 +238,7 @@ def _pull_all(
     terms = Terms(
         now=clock.now,
         grader=grader,
+        finder=config.finder,
         shrink=config.brakes.shrink,
         least=config.brakes.least,
         full=wish.full,

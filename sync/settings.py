@@ -30,6 +30,7 @@ LABELS = (
 
 OUTCOME = (
     Option("placeholders", "words that stand for no metric, beside the shipped ones", "list of text", default=()),
+    Option("patterns", "labels of a metric in a description, beside the shipped ones", "list of text", default=()),
     Option("review_days", "an outcome metric not looked at for longer counts as unreviewed", "integer", default=92),
 )
 
