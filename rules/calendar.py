@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -105,15 +105,19 @@ def _meant(wrong: str, known: Iterable[str]) -> str:
     return f"; it is a code such as {', '.join(names[:5])}"
 
 
-def fill(connection: sqlite3.Connection, calendar: Calendar, first: date, last: date) -> None:
+def fill(connection: sqlite3.Connection, calendars: Sequence[Calendar], first: date, last: date) -> None:
     """Replace the rows of the store's `calendar_day` by the days `first` to `last`; in the caller's transaction."""
-    fill_table(connection, "main.calendar_day", calendar, first, last)
+    fill_table(connection, "main.calendar_day", calendars, first, last)
 
 
-def fill_table(connection: sqlite3.Connection, table: str, calendar: Calendar, first: date, last: date) -> None:
-    """Replace the rows of `table` (day, business) by the days `first` to `last`."""
+def fill_table(
+    connection: sqlite3.Connection, table: str, calendars: Sequence[Calendar], first: date, last: date
+) -> None:
+    """Replace the rows of `table` (calendar, day, business) by the days `first` to `last` of each calendar."""
     connection.execute(f"DELETE FROM {table}")
-    connection.executemany(f"INSERT INTO {table} (day, business) VALUES (?, ?)", _running(calendar, first, last))
+    for number, calendar in enumerate(calendars):
+        rows = ((number, day, business) for day, business in _running(calendar, first, last))
+        connection.executemany(f"INSERT INTO {table} (calendar, day, business) VALUES (?, ?, ?)", rows)
 
 
 def _running(calendar: Calendar, first: date, last: date) -> Iterator[tuple[int, int]]:

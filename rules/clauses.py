@@ -166,13 +166,37 @@ class Group:
     parts: tuple[Clause, ...]
 
 
-Clause = Test | Group
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """The escape: a condition in SQL, vetted by `rules.escape`. It cannot be told where a subject is unknown."""
+
+    text: str
+    """SQL over the columns of the view; its brackets match."""
+    subjects: tuple[Subject, ...]
+    """All that it reads."""
+    wrote: str = field(default="", compare=False, repr=False)
+    """As it stands in the rule file, on one line."""
+
+
+Clause = Test | Group | Expression
+
+
+def custom_path(name: str) -> str:
+    """Where a custom field lies in the JSON of `fields`."""
+    return f'$."{name}"'
 
 
 def tests_of(clause: Clause) -> Iterator[Test]:
     """All single clauses, in the order in which they are written."""
     if isinstance(clause, Test):
         yield clause
-    else:
+    elif isinstance(clause, Group):
         for part in clause.parts:
             yield from tests_of(part)
+
+
+def holds_sql(clause: Clause) -> bool:
+    """Whether the escape is anywhere in it."""
+    if isinstance(clause, Group):
+        return any(holds_sql(part) for part in clause.parts)
+    return isinstance(clause, Expression)

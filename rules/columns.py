@@ -97,6 +97,15 @@ COLUMNS: dict[str, Column] = {
         Column("days_since_review", _N, "days since outcome_reviewed_at", derived=True),
         Column("outcome_grade", Kind.GRADE, "how good the outcome metric is: " + " < ".join(GRADES), derived=True),
         Column("outcome_from", _T, "the key of the item above that the outcome was taken from", derived=True),
+        Column("items_below", _N, "how many items hang below it, on any level: 0 for what is no plan", derived=True),
+        Column(
+            "finished_below",
+            _N,
+            "how many of the items below it are done; empty if none is, and the status of some cannot be told",
+            derived=True,
+        ),
+        Column("underway_days", _N, "days since work on it, or on anything below it, began", derived=True),
+        Column("sponsor_above", _T, "the sponsor of the nearest item above it that has one", derived=True),
     )
 }
 
@@ -149,5 +158,9 @@ def unknown_bit(name: str) -> int | None:
         "status_id": "status",
         "days_since_review": "outcome_reviewed_at",
         "outcome_grade": "outcome_metric",
+        "items_below": "parent_ref",
+        "finished_below": "parent_ref",
+        "underway_days": "started_at",
+        "sponsor_above": "sponsor",
     }.get(name, name)
     return 1 << ANSWERABLE.index(basis) if basis in ANSWERABLE else None

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from rules.calendar import Calendar
 from rules.clauses import (
     COUNTED,
     Ago,
@@ -17,6 +18,7 @@ from rules.clauses import (
     Clause,
     Contains,
     Counted,
+    Expression,
     Fixed,
     Group,
     How,
@@ -30,8 +32,10 @@ from rules.clauses import (
     Test,
     Within,
     Word,
+    custom_path,
 )
 from rules.columns import Kind
+from rules.escape import truth
 from rules.grading import Placeholders
 from rules.ruleset import Ladder, Rule, RuleSet, Step
 from rules.text import fold, fold_sql
@@ -74,22 +78,43 @@ class Scope:
         """What counts as a placeholder."""
         return Placeholders(self.today.placeholders)
 
-    def latest(self, more_than: int, *, business: bool) -> int:
-        """The latest day since which more than so many days have passed. Business days are never below 0."""
+    def cutoff(self, more_than: int, *, business: bool) -> Sql:
+        """The latest day since which more than so many days have passed, by the item's own calendar."""
+        if not business or not self.today.others:
+            return Sql("?", (self.latest(more_than, business=business),))
+        days = [self.latest(more_than, business=True, calendar=calendar) for calendar in self.today.calendars]
+        cases = " ".join(f"WHEN {number} THEN ?" for number in range(1, len(days)))
+        return Sql(f"CASE calendar {cases} ELSE ? END", (*days[1:], days[0]))
+
+    def latest(self, more_than: int, *, business: bool, calendar: Calendar | None = None) -> int:
+        """The latest day since which more than so many days have passed, by the default calendar or the one given.
+
+        Business days are never below 0.
+        """
         if not business:
             return self.ordinal - more_than - 1
         if more_than < 0:
             return _NEVER_ENDING
-        return self.today.calendar.cutoff(self.today.date, more_than).toordinal()
+        return (calendar or self.today.calendar).cutoff(self.today.date, more_than).toordinal()
 
 
 def clause_sql(clause: Clause, scope: Scope) -> Sql:
     """Whether the clause holds: 1, 0 or NULL."""
     if isinstance(clause, Test):
         return test_sql(clause, scope)
+    if isinstance(clause, Expression):
+        return expression_sql(clause)
     parts = [clause_sql(part, scope) for part in clause.parts]
     joined = join("AND" if clause.joint is Joint.ALL else "OR", parts)
     return Sql(f"(NOT {joined.text})", joined.values) if clause.joint is Joint.NONE else joined
+
+
+def expression_sql(expression: Expression) -> Sql:
+    """Whether the SQL holds; NULL where anything that it reads is unknown."""
+    known = [where_known(subject, Sql("1")) for subject in expression.subjects]
+    all_known = " AND ".join(f"{sql.text} IS NOT NULL" for sql in known)
+    text = f"(CASE WHEN {all_known} THEN {truth(expression.text)} END)"
+    return Sql(text, tuple(value for sql in known for value in sql.values))
 
 
 def test_sql(test: Test, scope: Scope) -> Sql:
@@ -106,7 +131,7 @@ def where_known(subject: Subject, answer: Sql) -> Sql:
     """The answer, or NULL where the tool cannot tell what is in the subject. A custom field's value is named `v`."""
     if subject.custom:
         text = f"(SELECT CASE WHEN v IS NOT NULL THEN {answer.text} END FROM (SELECT json_extract(fields, ?) AS v))"
-        return Sql(text, (*answer.values, f'$."{subject.name}"'))
+        return Sql(text, (*answer.values, custom_path(subject.name)))
     mask = "outcome_unknown" if subject.from_outcome else "unknown"
     if subject.bit is None:
         return answer
@@ -188,18 +213,18 @@ def _counted_sql(word: Word, counted: Counted, scope: Scope) -> Sql:
 
 def _days_sql(day: str, how: How, days: int, scope: Scope, *, business: bool) -> Sql:
     """Whether so many days have passed since `day`: more than N have, where `day` is the cut-off or before it."""
-    over, reached = (scope.latest(more_than, business=business) for more_than in (days, days - 1))
+    over, reached = (scope.cutoff(more_than, business=business) for more_than in (days, days - 1))
     match how:
         case How.OVER:
-            return _definite(f"{day} <= ?", over)
+            return _definite(f"{day} <= {over.text}", *over.values)
         case How.AT_LEAST:
-            return _definite(f"{day} <= ?", reached)
+            return _definite(f"{day} <= {reached.text}", *reached.values)
         case How.UNDER:
-            return _definite(f"{day} > ?", reached)
+            return _definite(f"{day} > {reached.text}", *reached.values)
         case How.AT_MOST:
-            return _definite(f"{day} > ?", over)
+            return _definite(f"{day} > {over.text}", *over.values)
         case How.EXACTLY:
-            return _definite(f"({day} > ? AND {day} <= ?)", over, reached)
+            return _definite(f"({day} > {over.text} AND {day} <= {reached.text})", *over.values, *reached.values)
 
 
 def _date_sql(word: Word, day: str, scope: Scope) -> Sql:
@@ -311,6 +336,8 @@ def subjects_of(rule: Rule) -> set[Subject]:
         clause = clauses.pop()
         if isinstance(clause, Group):
             clauses += clause.parts
+        elif isinstance(clause, Expression):
+            found.update(clause.subjects)
         else:
             found.add(clause.subject)
     return found

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 
 from rules.calendar import fill_table
 from rules.compile import Scope, answer_sql, label_sql, subjects_of
+from rules.escape import limited
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
-from rules.table import view_sql
+from rules.table import CALENDAR_DAY, view_sql
 from rules.text import register
 from rules.today import Today
 
@@ -56,12 +58,15 @@ def prepare(connection: sqlite3.Connection, today: Today, items: str = "item") -
     connection.create_function("is_placeholder", 1, scope.placeholders, deterministic=True)
     connection.execute("DROP VIEW IF EXISTS temp.work_item")
     connection.execute("DROP TABLE IF EXISTS temp.calendar_day")
-    connection.execute("CREATE TEMP TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL)")
+    connection.execute(CALENDAR_DAY.replace("CREATE TABLE", "CREATE TEMP TABLE"))
     oldest = connection.execute(f"SELECT min(status_since_day) FROM {items}").fetchone()[0]
     first = max(scope.ordinal - _CALENDAR_DAYS, min(scope.ordinal, oldest or scope.ordinal))
-    fill_table(connection, "temp.calendar_day", today.calendar, date.fromordinal(first), today.date)
+    fill_table(connection, "temp.calendar_day", today.calendars, date.fromordinal(first), today.date)
+    # a calendar that config no longer has is the default one, until the next run assigns them anew
+    calendar = f"CASE WHEN i.calendar < {len(today.calendars)} THEN i.calendar ELSE 0 END" if today.others else "0"
     # Indexes are for finding few items; one that tempts SQLite makes looking at all of them slower.
-    connection.execute(view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days, "item i NOT INDEXED"))
+    view = view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days, calendar, "item i NOT INDEXED")
+    connection.execute(view)
 
 
 def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Evaluation:
@@ -85,8 +90,9 @@ def find(connection: sqlite3.Connection, scope: Scope, items: str, considered: i
     counts, failures = list[RuleCount](), list[tuple[str, str]]()
     for position, rule in enumerate(scope.ruleset.rules):
         try:
-            matched = _find(connection, rule, scope, items)
-            unknown = _find_unknown(connection, position, scope, items, masks)
+            with limited(connection, considered) if rule.holds_sql else nullcontext():
+                matched = _find(connection, rule, scope, items)
+                unknown = _find_unknown(connection, position, scope, items, masks)
         except sqlite3.Error as error:
             connection.execute("DELETE FROM temp.found WHERE rule = ?", (rule.id,))
             failures.append((rule.id, f'rule "{rule.id}" could not be evaluated: {error}; its labels stay as they are'))

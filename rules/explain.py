@@ -13,10 +13,12 @@ from enum import StrEnum
 from typing import Any
 
 from rules import phrases
-from rules.clauses import COUNTED, Ago, Amount, Clause, Group, How, Joint, Missing, Past, Subject, Test
+from rules.calendar import Calendar
+from rules.clauses import COUNTED, Ago, Amount, Clause, Expression, Group, How, Joint, Missing, Past, Subject, Test
 from rules.columns import Kind
 from rules.compile import Scope, Sql, answer_sql, clause_sql, label_sql, steps_sql, steps_test, test_sql
 from rules.engine import prepare
+from rules.escape import limited
 from rules.ruleset import Rule, RuleSet, Step
 from rules.says import says_sql, value_sql
 from rules.today import Today
@@ -78,12 +80,25 @@ class _Item:
 
     def __init__(self, connection: sqlite3.Connection, item_id: int, scope: Scope) -> None:
         self.connection, self.item_id, self.scope = connection, item_id, scope
+        self.failure = ""
+        """What SQLite said when it last could not answer."""
 
     def ask(self, sql: Sql) -> Any:
-        """The value of one SQL expression for this item."""
+        """The value of one SQL expression for this item; None where it fails on it, as a rule's own SQL may."""
         query = f"SELECT {sql.text} FROM work_item WHERE id = ?"
-        row = self.connection.execute(query, (*sql.values, self.item_id)).fetchone()
+        try:
+            with limited(self.connection, 1):
+                row = self.connection.execute(query, (*sql.values, self.item_id)).fetchone()
+        except sqlite3.Error as error:
+            self.failure = str(error)
+            return None
         return row[0] if row else None
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar that it goes by."""
+        calendars, number = self.scope.today.calendars, int(self.ask(Sql("calendar")))
+        return calendars[number] if number < len(calendars) else calendars[0]
 
     def day(self, moment: str) -> date | None:
         """The local day of one of its times."""
@@ -134,6 +149,9 @@ def _clauses(item: _Item, clause: Clause, depth: int) -> Iterator[ClauseAnswer]:
     if isinstance(clause, Test):
         yield _test_answer(item, clause, depth)
         return
+    if isinstance(clause, Expression):
+        yield _expression_answer(item, clause, depth)
+        return
     if clause.joint is Joint.ALL and depth == 0:
         for part in clause.parts:
             yield from _clauses(item, part, depth)
@@ -143,6 +161,14 @@ def _clauses(item: _Item, clause: Clause, depth: int) -> Iterator[ClauseAnswer]:
     yield ClauseAnswer(answer, text, _how_many(clause), depth)
     for part in clause.parts:
         yield from _clauses(item, part, depth + 1)
+
+
+def _expression_answer(item: _Item, expression: Expression, depth: int) -> ClauseAnswer:
+    item.failure = ""
+    answer = _answer(item.ask(clause_sql(expression, item.scope)))
+    failed = f" (it fails on them: {item.failure})" if item.failure else ""
+    seen = ", ".join(f"{subject}: {item.ask(value_sql(subject))}" for subject in expression.subjects)
+    return ClauseAnswer(answer, f"sql {expression.wrote}", seen + failed, depth)
 
 
 def _how_many(group: Group) -> str:
@@ -175,10 +201,12 @@ def _value(item: _Item, subject: Subject) -> str:
         value += f': "{item.ask(value_sql(Subject("outcome_metric")))}"'
     if subject.from_outcome and not subject.custom:
         giver = item.ask(Sql("outcome_from"))
+        if subject.name in ("outcome_metric", "outcome_grade") and item.ask(Sql("outcome_described")):
+            value += " (found in the description)"
         return f"{value} (inherited from {giver})" if giver else value
     if subject.name in COUNTED and not subject.custom:
         since = item.ask(value_sql(Subject(COUNTED[subject.name].moment)))
-        calendar = f", calendar {item.scope.today.calendar.name}" if COUNTED[subject.name].business else ""
+        calendar = f", calendar {item.calendar.name}" if COUNTED[subject.name].business else ""
         return f"{value} (since {since}{calendar})"
     if subject.name in ("status", "status_category"):
         return f"{value} (since {item.ask(value_sql(Subject('status_since')))})"
@@ -220,7 +248,7 @@ def _after(item: _Item, since: date, more_than: int, *, business: bool) -> date 
     if more_than < 0:
         return since
     if business:
-        return item.scope.today.calendar.reached(since, more_than)
+        return item.calendar.reached(since, more_than)
     return since + timedelta(days=more_than + 1)
 
 
@@ -253,7 +281,7 @@ def _next_step(item: _Item, rule: Rule, steps: tuple[Step, ...]) -> tuple[str, d
 
 def _clears_when(rule: Rule) -> str:
     """Each thing that would end the match by itself. What a `none` shuts out is not among them: nobody aims for it."""
-    top = [part for part in _top_level(rule.when) if isinstance(part, Test) or part.joint is not Joint.NONE]
+    top = [part for part in _top_level(rule.when) if not isinstance(part, Group) or part.joint is not Joint.NONE]
     parts = [phrases.clears(part) for part in top]
     if rule.ladder is not None:
         parts.append(phrases.clears(steps_test(rule.ladder, rule.ladder.steps[0])))

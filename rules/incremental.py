@@ -13,8 +13,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from math import ceil, floor
 
-from rules.clauses import COUNTED, Ago, Amount, How, Past, Subject, Test, Within, Word, tests_of
+from rules.clauses import COUNTED, Ago, Amount, Counted, How, Past, Subject, Test, Within, Word, tests_of
 from rules.compile import Scope, steps_test, subjects_of
 from rules.engine import Evaluation, RuleCount, find, prepare
 from rules.ruleset import Rule, RuleSet
@@ -31,6 +32,10 @@ END;
 CREATE TRIGGER item_was_written AFTER UPDATE ON item BEGIN
   INSERT INTO dirty (item_id, was_there) VALUES (new.id, old.missing_since IS NULL) ON CONFLICT DO NOTHING;
 END;
+CREATE TRIGGER item_was_moved AFTER UPDATE OF parent_id ON item WHEN old.parent_id IS NOT new.parent_id BEGIN
+  INSERT INTO dirty (item_id, was_there) SELECT id, missing_since IS NULL FROM item WHERE id = old.parent_id
+  ON CONFLICT DO NOTHING;
+END;
 CREATE INDEX item_orphan ON item (source, parent_native_id) WHERE parent_id IS NULL AND parent_native_id IS NOT NULL;
 CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
 """
@@ -38,6 +43,13 @@ CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
 position in the set, could not tell. Beside them it takes the store's `finding` (item_id, rule, label, reason)."""
 
 _REVIEWED = "outcome_reviewed_at_day"
+
+_AGED = {**COUNTED, "underway_days": Counted("started_at", business=False)}
+"""Columns that count days, by what they count from; the last from the item's own start or one below it."""
+
+_BELOW = frozenset({"items_below", "finished_below", "underway_days"})
+_AROUND = _BELOW | {"sponsor_above"}
+"""Columns that are answered by other items: those below, and those above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +68,14 @@ def signature(ruleset: RuleSet, today: Today) -> str:
 
     A calendar knows the holidays of some years only, and moves on with the year.
     """
-    calendar = today.calendar
-    free = (sorted(calendar.weekend), sorted(calendar.holidays))
+    free = [(sorted(calendar.weekend), sorted(calendar.holidays)) for calendar in today.calendars]
     meaning = (ruleset.sha, free, today.review_days, today.placeholders)
     return hashlib.sha256(repr(meaning).encode()).hexdigest()
+
+
+def can_follow(ruleset: RuleSet) -> bool:
+    """Whether all that time moves can be told: what a condition in SQL makes of a day cannot."""
+    return not any(rule.holds_sql for rule in ruleset.rules)
 
 
 def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
@@ -132,11 +148,30 @@ def _touch(connection: sqlite3.Connection, scope: Scope, before: Scope) -> None:
     connection.execute(f"{heirs} (SELECT item_id FROM dirty)")
     if any(Subject("parent_key") in _subjects(rule) for rule in scope.ruleset.rules):
         connection.execute(f"{touch} id FROM item WHERE parent_id IN (SELECT item_id FROM dirty)")
+    if _asked(scope.ruleset) & {"sponsor_above"}:
+        connection.execute(f"{touch} id FROM ({_DESCENDANTS})")
     for column, after, until in _moved(scope, before):
         aged = f"id FROM item WHERE {column} > ? AND {column} <= ?"
         connection.execute(f"{touch} {aged}", (after, until))
         if column == _REVIEWED:
             connection.execute(f"{heirs} (SELECT {aged})", (after, until))
+    if _asked(scope.ruleset) & _BELOW:
+        connection.execute(f"{touch} id FROM ({_ANCESTORS})")
+
+
+_DESCENDANTS = (
+    "WITH RECURSIVE down(id) AS (SELECT item_id FROM dirty UNION SELECT item.id FROM down "
+    "CROSS JOIN item ON item.parent_id = down.id) SELECT id FROM down"
+)
+_ANCESTORS = (
+    "WITH RECURSIVE up(id) AS (SELECT id FROM temp.touched UNION SELECT item.parent_id FROM up "
+    "CROSS JOIN item ON item.id = up.id WHERE item.parent_id IS NOT NULL) SELECT id FROM up"
+)
+
+
+def _asked(ruleset: RuleSet) -> set[str]:
+    """The columns that any rule asks about."""
+    return {subject.name for rule in ruleset.rules for subject in _subjects(rule) if not subject.custom}
 
 
 def _moved(scope: Scope, before: Scope) -> Iterator[tuple[str, int, int]]:
@@ -174,11 +209,12 @@ def _subjects(rule: Rule) -> set[Subject]:
 
 
 def _word_cuts(word: Word, subject: Subject, scope: Scope) -> Iterator[tuple[str, int]]:
-    counted = None if subject.custom else COUNTED.get(subject.name)
+    counted = None if subject.custom else _AGED.get(subject.name)
     day = f"{counted.moment if counted else subject.name}_day"
     match word:
         case Amount(how, number) if counted:
-            yield from ((day, cut) for cut in _day_cuts(how, int(number), scope, business=counted.business))
+            for days in (floor(number), ceil(number)):
+                yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=counted.business))
         case Ago(how, days, business):
             yield day, scope.ordinal
             yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=business))
@@ -190,17 +226,18 @@ def _word_cuts(word: Word, subject: Subject, scope: Scope) -> Iterator[tuple[str
 
 
 def _day_cuts(how: How, days: int, scope: Scope, *, business: bool) -> Iterator[int]:
-    if how is not How.AT_LEAST and how is not How.UNDER:
-        yield scope.latest(days, business=business)
-    if how is not How.OVER and how is not How.AT_MOST:
-        yield scope.latest(days - 1, business=business)
+    for calendar in scope.today.calendars:
+        if how is not How.AT_LEAST and how is not How.UNDER:
+            yield scope.latest(days, business=business, calendar=calendar)
+        if how is not How.OVER and how is not How.AT_MOST:
+            yield scope.latest(days - 1, business=business, calendar=calendar)
 
 
 def _columns(connection: sqlite3.Connection, ruleset: RuleSet) -> list[str]:
     """The view's columns, without the long ones that no rule asks about."""
     asked = {"fields" if subject.custom else subject.name for rule in ruleset.rules for subject in _subjects(rule)}
     names = [row[1] for row in connection.execute("PRAGMA temp.table_info(work_item)")]
-    return [name for name in names if name in asked or name not in ("description", "fields")]
+    return [name for name in names if name in asked or name not in _AROUND | {"description", "fields"}]
 
 
 # Reasons that count days
@@ -221,7 +258,7 @@ def _list_counting(connection: sqlite3.Connection, scope: Scope, before: Scope) 
 
 
 def _counts_days(rule: Rule) -> bool:
-    return any(isinstance(part, Subject) and not part.custom and part.name in COUNTED for part in rule.says)
+    return any(isinstance(part, Subject) and not part.custom and part.name in _AGED for part in rule.says)
 
 
 def _reword(connection: sqlite3.Connection, ruleset: RuleSet) -> Iterator[tuple[str, str]]:

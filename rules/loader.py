@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from rules.places import Places
+from rules.possible import can_match
 from rules.reader import Mistakes, read_rule
 from rules.ruleset import Rule, RuleSet
 from rules.schema import schema
@@ -171,6 +172,8 @@ def _surprises(
     rule: Rule, spelling: dict[str, str], forbidden: Mapping[str, str], max_length: Mapping[str, int]
 ) -> list[tuple[str, str]]:
     found = [] if rule.tests else [("test", "the rule has no [[rule.test]]: nobody would notice if it broke")]
+    if not can_match(rule):
+        found.append(("when", "its conditions contradict each other, so that it can never match: change or drop one"))
     for label in rule.labels:
         other = spelling.setdefault(re.sub(r"[\s_-]+", "-", fold(label)), label)
         if other != label:

@@ -8,6 +8,7 @@ from rules.clauses import (
     COUNTED,
     Amount,
     Clause,
+    Expression,
     Group,
     Joint,
     Missing,
@@ -50,16 +51,20 @@ def clears(clause: Clause) -> str:
             if clause.joint is Joint.ANY
             else f"{JOINTS[clause.joint]} … no longer holds"
         )
-    subject, words = clause.subject, clause.words
-    if clause.negated:
-        return _clears_negated(clause)
+    if isinstance(clause, Expression):
+        return "its sql no longer holds"
+    return _clears_negated(clause) if clause.negated else _clears_test(clause)
+
+
+def _clears_test(test: Test) -> str:
+    subject, words = test.subject, test.words
     if any(isinstance(word, Missing | Placeholder) for word in words):
         if subject.kind is Kind.DATE:
             return "the outcome is reviewed" if subject.name == "outcome_reviewed_at" else f"{subject} is set"
         real = " with something real" if any(isinstance(word, Placeholder) for word in words) else ""
         return f"{subject} is filled in{real}"
     if subject.kind is Kind.CATEGORY:
-        return f"the status leaves {clause.wrote}"
+        return f"the status leaves {test.wrote}"
     return _MOVES.get(COUNTED[subject.name].moment if subject.name in COUNTED else subject.name, f"{subject} changes")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import pairwise
 
-from rules import words
+from rules import escape, words
 from rules.clauses import Clause, Group, Joint, Subject, Test, tests_of
 from rules.columns import ANSWERABLE, COLUMNS, Kind
 from rules.places import Path, Places
@@ -40,6 +40,7 @@ DERIVED_FROM = {
     "business_days_in_status": "status_since",
     "days_since_review": "outcome_reviewed_at",
     "outcome_grade": "outcome_metric",
+    "underway_days": "started_at",
 }
 UNTESTABLE = ("source", "parent_key", "outcome_from")
 """Columns that a single item in a test cannot have."""
@@ -154,8 +155,10 @@ class _Reader:
             return [self.group(Joint(key), value, path)]
         if key == "fields":
             return self.fields(value, path)
+        if key == "sql":
+            return [self.sql(value, path)]
         if key not in COLUMNS:
-            allowed = [*COLUMNS, *Joint, "fields"]
+            allowed = [*COLUMNS, *Joint, "fields", "sql"]
             why = f'there is no column "{key}"{words.meant(key, allowed)}; `unstuck rules columns` lists them'
             self.wrong(path, key, why)
             return [None]
@@ -172,6 +175,16 @@ class _Reader:
         parts = [self.clause(entry, (*path, number), joint) for number, entry in enumerate(entries)]
         known = [part for part in parts if part is not None]
         return _joined(joint, known) if len(known) == len(parts) else None
+
+    def sql(self, value: object, path: Path) -> Clause | None:
+        if not isinstance(value, str):
+            self.wrong(path, "sql", f"this is a condition as a text in quotes, and not {_kind(value)}")
+            return None
+        try:
+            return escape.expression(value)
+        except escape.EscapeError as error:
+            self.wrong(path, "sql", str(error))
+            return None
 
     def fields(self, value: object, path: Path) -> list[Clause | None]:
         if not isinstance(value, dict) or not value:

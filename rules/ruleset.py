@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from rules.clauses import Clause, Subject
+from rules.clauses import Clause, Subject, holds_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,12 @@ class Rule:
         if self.ladder is None:
             return (self.label,) if self.label else ()
         return tuple(dict.fromkeys(step.label for step in self.ladder.all_steps()))
+
+    @property
+    def holds_sql(self) -> bool:
+        """Whether a condition of it uses the escape, and so may fail or take long."""
+        overrides = self.ladder.overrides if self.ladder else ()
+        return any(holds_sql(clause) for clause in (self.when, *(override.when for override in overrides)))
 
 
 @dataclass(frozen=True, slots=True)

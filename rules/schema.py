@@ -75,7 +75,7 @@ def _condition() -> dict[str, Any]:
         "type": "object",
         "minProperties": 1,
         "additionalProperties": False,
-        "properties": columns | groups | {"fields": fields},
+        "properties": columns | groups | {"fields": fields, "sql": _text("a condition in SQL over the columns")},
     }
 
 

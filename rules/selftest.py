@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, tzinfo
+from typing import Any
 
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
 from rules.calendar import Calendar
 from rules.columns import COLUMNS, Kind
+from rules.described import Finder
 from rules.engine import evaluate
 from rules.explain import explain
 from rules.grading import SHIPPED, Grader
@@ -19,6 +21,8 @@ from rules.today import Today
 
 NOON = time(12)
 """When on its day a test happens that names no time."""
+
+_FINDER = Finder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ def run(
     zone: tzinfo,
     review_days: int = 92,
     placeholders: tuple[str, ...] = SHIPPED,
+    finder: Finder = _FINDER,
 ) -> list[TestResult]:
     """Run every test of every rule; each sees its own rule and its own item only."""
     grader, results = Grader(placeholders), list[TestResult]()
@@ -66,18 +71,19 @@ def run(
         alone = RuleSet((rule,), ruleset.files, ruleset.prefix)
         for number, case in enumerate(rule.tests, 1):
             today = Today(_moment(case.now, zone), zone, calendar, review_days, placeholders)
-            results.append(_run_one(alone, case, number, today, grader))
+            results.append(_run_one(alone, case, number, today, grader, finder))
     return results
 
 
-def _run_one(alone: RuleSet, case: Case, number: int, today: Today, grader: Grader) -> TestResult:
+def _run_one(alone: RuleSet, case: Case, number: int, today: Today, grader: Grader, finder: Finder) -> TestResult:
     rule = alone.rules[0]
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.executescript(TABLES)
-        insert(connection, item_of(case, today.zone), today.zone, grader)
+        for item in items_of(case, today.zone):
+            insert(connection, item, today.zone, grader, finder)
         evaluation = evaluate(connection, alone, today)
-        got = frozenset(row[0] for row in connection.execute("SELECT label FROM temp.found"))
+        got = frozenset(row[0] for row in connection.execute("SELECT label FROM temp.found WHERE item_id = 1"))
         because = evaluation.failures[0][1] if evaluation.failures else ""
         if got != case.expect and not because:
             because = _because(connection, alone, today)
@@ -94,16 +100,47 @@ def _because(connection: sqlite3.Connection, alone: RuleSet, today: Today) -> st
     return "; ".join(f"{clause.answer}: {clause.text}, seeing {clause.value}" for clause in blocking)
 
 
-def insert(connection: sqlite3.Connection, item: WorkItem, zone: tzinfo, grader: Grader) -> None:
+def insert(
+    connection: sqlite3.Connection, item: WorkItem, zone: tzinfo, grader: Grader, finder: Finder = _FINDER
+) -> None:
     """Put one item into empty tables."""
+    item, described = finder.fill(item)
     marks = ", ".join("?" for _ in PULLED)
     connection.execute(
-        f"INSERT INTO item ({', '.join(PULLED)}, first_seen) VALUES ({marks}, '')", pulled_row(item, zone, grader)
+        f"INSERT INTO item ({', '.join(PULLED)}, first_seen) VALUES ({marks}, '')",
+        pulled_row(item, zone, grader, described=described),
     )
     connection.execute(
         "INSERT INTO item_detail (item_id, description, fields) VALUES (last_insert_rowid(), ?, ?)", detail_row(item)
     )
     resolve(connection, ())
+
+
+AROUND = ("items_below", "finished_below", "sponsor_above")
+"""What a test says of an item in place of showing the items above and below it."""
+
+
+def items_of(case: Case, zone: tzinfo) -> list[WorkItem]:
+    """The item of a test, and after it those that its `AROUND` stands for."""
+    item, given = item_of(case, zone), dict(case.item)
+    around: list[WorkItem] = []
+    if given.get("sponsor_above"):
+        above = _beside("above", sponsor=str(given["sponsor_above"]))
+        item = replace(item, parent_ref=above.ref)
+        around.append(above)
+    finished = _number(given.get("finished_below"))
+    for number in range(max(finished, _number(given.get("items_below")))):
+        category = StatusCategory.DONE if number < finished else StatusCategory.TODO
+        around.append(_beside(f"below-{number}", parent_ref=item.ref, status_category=category))
+    return [item, *around]
+
+
+def _number(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _beside(native_id: str, **values: Any) -> WorkItem:
+    return WorkItem(ItemRef("test", native_id), native_id, native_id, "tests", **values)
 
 
 def item_of(case: Case, zone: tzinfo) -> WorkItem:
@@ -112,6 +149,8 @@ def item_of(case: Case, zone: tzinfo) -> WorkItem:
     values: dict[str, object] = {"key": "TEST-1", "title": "a test", "collection": "tests"}
     values["status_since_is"] = Certainty.EXACT
     for name, value in given.items():
+        if name in AROUND:
+            continue
         values[name] = _as_field(name, value, zone)
     values["unknown"] = frozenset(_strings(given.get("unknown", [])))
     return WorkItem(ref=ItemRef("test", "1"), **values)  # type: ignore[arg-type]  # checked by rules.reader

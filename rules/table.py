@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 
 from connectors.model import WorkItem
 from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
 from rules.grading import Grader
+from rules.text import fold, fold_sql, register
+
+ProjectCalendars = Mapping[tuple[str, str], int]
+"""(source, project) -> number of the calendar."""
 
 DATES = tuple(name for name, column in COLUMNS.items() if column.kind is Kind.DATE)
 
@@ -50,21 +54,29 @@ PULLED = (
     *(name for moment in DATES for name in (moment, f"{moment}_day")),
     "percent_complete",
     "metric_grade",
+    "metric_described",
     "unknown",
 )
 """Columns of `item` that a pull fills, in the order of `pulled_row`."""
 
-_INTEGERS = {*(f"{moment}_day" for moment in DATES), "metric_grade", "unknown"}
+_INTEGERS = {*(f"{moment}_day" for moment in DATES), "metric_grade", "metric_described", "unknown"}
+_FLAGS = ("metric_described", "unknown")
 
 
 def _declare(name: str) -> str:
     if name in _INTEGERS:
-        return f"{name} INTEGER" + (" NOT NULL DEFAULT 0" if name == "unknown" else "")
+        return f"{name} INTEGER" + (" NOT NULL DEFAULT 0" if name in _FLAGS else "")
     if name == "percent_complete":
         return f"{name} REAL"
     required = name in ("source", "collection", "native_id", "key", "title")
     return f"{name} TEXT" + (" NOT NULL" if required else "")
 
+
+CALENDAR_DAY = (
+    "CREATE TABLE calendar_day (calendar INTEGER NOT NULL, day INTEGER NOT NULL, business INTEGER NOT NULL, "
+    "PRIMARY KEY (calendar, day)) WITHOUT ROWID"
+)
+"""For each calendar and day, how many business days there were up to and including that day."""
 
 TABLES = f"""
 CREATE TABLE item (
@@ -72,6 +84,7 @@ CREATE TABLE item (
   {", ".join(_declare(name) for name in PULLED)},
   parent_id INTEGER,
   outcome_id INTEGER,
+  calendar INTEGER NOT NULL DEFAULT 0,
   hash BLOB,
   first_seen TEXT,
   missing_since TEXT,
@@ -82,11 +95,11 @@ CREATE TABLE item_detail (
   description TEXT,
   fields TEXT NOT NULL DEFAULT '{{}}'
 );
-CREATE TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL);
+{CALENDAR_DAY};
 """
 """`item.outcome_id` is the item whose outcome counts for this one: itself, or the ancestor that it inherits from.
 `item_detail.fields` is JSON, name -> text; null where the tool could not answer.
-`calendar_day.business` counts the business days up to and including that day."""
+`item.calendar` is the number of the calendar that it goes by, among `Today.calendars`."""
 
 
 def moment(value: datetime | None) -> str | None:
@@ -103,8 +116,11 @@ def _list(values: Sequence[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
 
 
-def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader) -> tuple[object, ...]:
-    """The values for `PULLED`. `item.unknown` decides between empty and unknown, also for the metric's grade."""
+def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader, *, described: bool = False) -> tuple[object, ...]:
+    """The values for `PULLED`. `item.unknown` decides between empty and unknown, also for the metric's grade.
+
+    `described`: the metric was found in the description.
+    """
     row: list[object] = [
         item.ref.source,
         item.collection,
@@ -135,7 +151,7 @@ def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader) -> tuple[object, ..
         value: datetime | None = getattr(item, name)
         row += (moment(value), day(value, zone))
     metric = None if "outcome_metric" in item.unknown else grader.grade(item.outcome_metric)
-    row += (item.percent_complete, metric, unknown_mask(item.unknown))
+    row += (item.percent_complete, metric, int(described), unknown_mask(item.unknown))
     return tuple(row)
 
 
@@ -162,29 +178,69 @@ def grade_sql(today: str, review_days: int) -> str:
     )
 
 
-def business_days_sql(since: str, today: str) -> str:
+def business_days_sql(since: str, today: str, calendar: str = "i.calendar") -> str:
     """SQL for the business days after `since` up to `today`: Excel's NETWORKDAYS minus one, never below 0.
 
     Days before the calendar's first count as that first day.
     """
-    until = f"(SELECT business FROM calendar_day WHERE day <= {today} ORDER BY day DESC LIMIT 1)"
-    before = f"coalesce((SELECT business FROM calendar_day WHERE day < {since} ORDER BY day DESC LIMIT 1), 0)"
+    of = f"SELECT business FROM calendar_day WHERE calendar = {calendar} AND day"
+    until = f"({of} <= {today} ORDER BY day DESC LIMIT 1)"
+    before = f"coalesce(({of} < {since} ORDER BY day DESC LIMIT 1), 0)"
     return f"CASE WHEN {since} IS NOT NULL THEN max(0, {until} - {before} - 1) END"
 
+
+_BELOW = (
+    "WITH RECURSIVE below(id) AS (SELECT c.id FROM item c WHERE c.parent_id = i.id "
+    "UNION SELECT c.id FROM item c JOIN below ON c.parent_id = below.id) "
+)
+"""The items below the item `i`, on any level; a ring of parents ends."""
+_BELOW_ITEM = "FROM below JOIN item b ON b.id = below.id WHERE b.missing_since IS NULL AND b.id <> i.id"
+
+
+def below_sql(today: str) -> tuple[str, str, str]:
+    """SQL for `items_below`, `finished_below` and `underway_days` of the item `i`: looked up where they are asked."""
+    category, known = unknown_bit("status_category"), "NOT b.unknown"
+    done = f"count(CASE WHEN b.status_category = 'done' AND {known} & {category} THEN 1 END)"
+    vague = f"count(CASE WHEN b.unknown & {category} THEN 1 END)"
+    finished = f"CASE WHEN {done} > 0 OR {vague} = 0 THEN {done} END"
+    began = f"(SELECT min(day) FROM (SELECT i.started_at_day AS day UNION ALL SELECT b.started_at_day {_BELOW_ITEM}))"
+    # most items have nothing below them, and one look at the index is enough to know
+    plan = "CASE WHEN EXISTS (SELECT 1 FROM item c WHERE c.parent_id = i.id)"
+    return (
+        f"{plan} THEN ({_BELOW} SELECT count(*) {_BELOW_ITEM}) ELSE 0 END",
+        f"{plan} THEN ({_BELOW} SELECT {finished} {_BELOW_ITEM}) ELSE 0 END",
+        f"{today} - {plan} THEN ({_BELOW} SELECT {began}) ELSE i.started_at_day END",
+    )
+
+
+SPONSOR_ABOVE = (
+    "(WITH RECURSIVE above(up, sponsor, depth) AS ("
+    "SELECT a.parent_id, a.sponsor, 1 FROM item a WHERE a.id = i.parent_id AND a.missing_since IS NULL "
+    "UNION ALL SELECT a.parent_id, a.sponsor, depth + 1 FROM above JOIN item a ON a.id = above.up "
+    "WHERE ifnull(trim(above.sponsor), '') = '' AND a.missing_since IS NULL AND depth < 64) "
+    "SELECT sponsor FROM above WHERE trim(sponsor) <> '')"
+)
+"""SQL for `sponsor_above` of the item `i`."""
 
 TODAY_UTC = "CAST(julianday('now') - 1721424.5 AS INTEGER)"
 """SQL for today's ordinal, where nobody hands in a clock: for people who open the file with other programs."""
 
 
-def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92, items: str = "item i") -> str:
-    """`CREATE … VIEW name` of all items that are not missing. `today` is SQL for an ordinal.
+def view_sql(
+    name: str,
+    today: str = TODAY_UTC,
+    review_days: int = 92,
+    calendar: str = "i.calendar",
+    items: str = "item i",
+) -> str:
+    """`CREATE … VIEW name` of all items that are not missing. `today` is SQL for an ordinal, `calendar` for a number.
 
     Beside the vocabulary it has `id`, `native_id`, `fields`, `unknown`, and a `…_day` for each time.
     """
     own = [
         "id", "source", "native_id", "collection", "key", "title", "url", "type", "project", "status", "status_id",
         "status_category", "status_since_is", "percent_complete", "priority", "assignees", "owner", "sponsor",
-        "labels", "unknown", "version",
+        "labels", "unknown", "version", "calendar",
     ]  # fmt: skip
     times = [column for column in DATES if not column.startswith("outcome_")]
     outcome = ["outcome_metric", "outcome_category", "outcome_baseline", "outcome_target", "outcome_actual",
@@ -196,12 +252,15 @@ def view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92, items: st
         "coalesce(p.key, i.parent_native_id) AS parent_key",
         f"{today} - i.created_at_day AS age_days",
         f"{today} - i.status_since_day AS days_in_status",
-        f"{business_days_sql('i.status_since_day', today)} AS business_days_in_status",
+        f"{business_days_sql('i.status_since_day', today, calendar)} AS business_days_in_status",
         f"{today} - o.outcome_reviewed_at_day AS days_since_review",
         f"{grade_sql(today, review_days)} AS outcome_grade",
         "CASE WHEN i.outcome_id <> i.id THEN o.key END AS outcome_from",
         "o.unknown AS outcome_unknown",
+        "o.metric_described AS outcome_described",
         "d.description, d.fields",
+        "{} AS items_below, {} AS finished_below, {} AS underway_days".format(*below_sql(today)),
+        f"{SPONSOR_ABOVE} AS sponsor_above",
     ]
     return (
         f"CREATE {name} AS SELECT {', '.join(parts)} FROM {items} "
@@ -246,6 +305,29 @@ def resolve_sql(inheriting: int, linked: str, below: str) -> tuple[str, str]:
         "WHERE item.id = want.child AND item.outcome_id IS NOT want.giver"
     )
     return parents, outcomes
+
+
+def assign_calendars(
+    connection: sqlite3.Connection, of_sources: Mapping[str, int], of_projects: ProjectCalendars
+) -> None:
+    """Fill `item.calendar` of all items: by (source, project), else by source, else 0; in the caller's transaction.
+
+    Projects are compared without regard to case and surrounding space. Only rows whose value changes are written.
+    """
+    register(connection)
+    connection.execute("CREATE TEMP TABLE goes_by (source TEXT, project TEXT, calendar INTEGER)")
+    named = [(source, fold(project), number) for (source, project), number in of_projects.items()]
+    rows = [*named, *((source, None, number) for source, number in of_sources.items())]
+    connection.executemany("INSERT INTO goes_by VALUES (?, ?, ?)", rows)
+    project = fold_sql("item.project")
+    connection.execute(
+        "UPDATE item SET calendar = want.calendar FROM (SELECT item.id, coalesce("
+        f"(SELECT calendar FROM goes_by g WHERE g.source = item.source AND g.project = {project}), "
+        "(SELECT calendar FROM goes_by g WHERE g.source = item.source AND g.project IS NULL), 0"
+        ") AS calendar FROM item) want "
+        "WHERE item.id = want.id AND item.calendar <> want.calendar"
+    )
+    connection.execute("DROP TABLE temp.goes_by")
 
 
 def today_ordinal(now: datetime, zone: tzinfo) -> int:

@@ -19,6 +19,13 @@ class Today:
     review_days: int = 92
     """An outcome that was reviewed longer ago than this is unreviewed."""
     placeholders: tuple[str, ...] = SHIPPED
+    others: tuple[Calendar, ...] = ()
+    """Named calendars, beside the default one: an item whose `calendar` is 1 goes by the first of them."""
+
+    @property
+    def calendars(self) -> tuple[Calendar, ...]:
+        """All calendars, by the number that `item.calendar` holds; 0 is the default."""
+        return (self.calendar, *self.others)
 
     @property
     def date(self) -> date:

@@ -527,7 +527,9 @@ def rules_test(path: Path | None, files: Sequence[Path]) -> int:
         results = selftest.run(ruleset, Calendar(), UTC)
     else:
         words = (*SHIPPED, *config.placeholders)
-        results = selftest.run(ruleset, Calendar(config.weekend), UTC, config.review_days, words)
+        results = selftest.run(
+            ruleset, Calendar(config.calendar.weekend), UTC, config.review_days, words, config.finder
+        )
     failures = [result for result in results if not result.passed]
     for failure in failures:
         click.echo(str(failure))

@@ -12,7 +12,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,14 @@ from connectors import registry
 from connectors.base import Connector, Option, SourceSetup
 from connectors.errors import SetupError
 from connectors.model import StatusCategory
+from rules import described
 from rules.columns import COLUMNS
+from rules.described import Finder
 from sync import settings
 from sync.stops import InvalidStop
+
+MAPS = ("fields", "statuses", "calendars")
+"""Tables within a source."""
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -38,6 +43,12 @@ class Source:
     connector: type[Connector]
     setup: SourceSetup
     inherit: bool
+    calendar: str | None = None
+    """The named calendar that its items go by."""
+    calendars: Mapping[str, str] = field(default_factory=dict)
+    """A project's name -> the named calendar that its items go by."""
+    found_by: str = ""
+    """Changes with what finds metrics in descriptions."""
 
     @property
     def fingerprint(self) -> str:
@@ -45,7 +56,18 @@ class Source:
         secrets = {option.name for option in self.connector.options if option.kind == "secret"}
         options = {name: value for name, value in self.setup.options.items() if name not in secrets}
         meaning = [self.system, options, dict(self.setup.fields), dict(self.setup.statuses), str(self.setup.timezone)]
+        meaning.append(self.found_by)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarTerms:
+    """`[calendar]` or one `[calendars.NAME]`, checked but for whether its country and region are known."""
+
+    country: str | None
+    region: str | None
+    weekend: frozenset[int]
+    days_off: tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +88,21 @@ class Config:
     store: Path
     rules: tuple[str, ...]
     timezone: ZoneInfo
-    country: str | None
-    region: str | None
-    weekend: frozenset[int]
-    days_off: tuple[date, ...]
+    calendar: CalendarTerms
+    calendars: Mapping[str, CalendarTerms]
+    """The named ones, sorted by name."""
     prefix: str
     veto_days: int
     placeholders: tuple[str, ...]
+    finder: Finder
     review_days: int
     brakes: Brakes
     apply: bool
     sources: Mapping[str, Source] = field(default_factory=dict)
+
+    def calendar_number(self, name: str) -> int:
+        """What `item.calendar` holds for a named calendar; 0 is the default one."""
+        return [*self.calendars].index(name) + 1
 
     @property
     def folder(self) -> Path:
@@ -141,22 +167,23 @@ class _Reader:
         self.mistakes.append(f"{self.path}: {place}: {why}")
 
     def config(self) -> Config:
-        top = self.table("", self.data, settings.TOP, also=(*settings.TABLES, "sources"))
+        top = self.table("", self.data, settings.TOP, also=(*settings.TABLES, *settings.NAMED))
         tables = {name: self.subtable(self.data, name, options) for name, options in settings.TABLES.items()}
-        calendar, labels, brakes = tables["calendar"], tables["labels"], tables["brakes"]
+        labels, brakes = tables["labels"], tables["brakes"]
+        calendars = self.calendars()
+        finder = Finder((*described.SHIPPED, *tables["outcome"]["patterns"]))
         zone = self.zone("timezone", top["timezone"])
         return Config(
             path=self.path.resolve(),
             store=self.folder / top["store"],
             rules=tuple(top["rules"]),
             timezone=zone,
-            country=calendar["country"],
-            region=calendar["region"],
-            weekend=self.weekend(calendar["weekend"]),
-            days_off=tuple(calendar["days_off"]),
+            calendar=self.calendar_terms("calendar", tables["calendar"]),
+            calendars=calendars,
             prefix=self.prefix(labels["prefix"]),
             veto_days=self.at_least("labels.veto_days", labels["veto_days"], 0),
             placeholders=tuple(tables["outcome"]["placeholders"]),
+            finder=finder,
             review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),
             brakes=Brakes(
                 share=self.a_share("brakes.share", brakes["share"]),
@@ -165,17 +192,19 @@ class _Reader:
                 shrink=self.a_share("brakes.shrink", brakes["shrink"]),
             ),
             apply=tables["writes"]["apply"],
-            sources=dict(self.sources(zone)),
+            sources=dict(self.sources(zone, tuple(calendars), finder)),
         )
 
     # Tables and values
 
-    def subtable(self, data: Mapping[str, Any], name: str, options: Sequence[Option]) -> dict[str, Any]:
+    def subtable(
+        self, data: Mapping[str, Any], name: str, options: Sequence[Option], place: str = ""
+    ) -> dict[str, Any]:
         table = data.get(name, {})
         if not isinstance(table, dict):
-            self.wrong(name, f"must be a table: write [{name}] and its keys below it")
+            self.wrong(f"{place}{name}", f"must be a table: write [{place}{name}] and its keys below it")
             table = {}
-        return self.table(f"{name}.", table, options)
+        return self.table(f"{place}{name}.", table, options)
 
     def table(
         self, place: str, data: Mapping[str, Any], options: Sequence[Option], also: Sequence[str] = ()
@@ -232,13 +261,33 @@ class _Reader:
             self.wrong(where, f'"{name}" is no time zone; write one like "Europe/Berlin" or "UTC"')
             return ZoneInfo("UTC")
 
-    def weekend(self, names: Sequence[str]) -> frozenset[int]:
+    def calendars(self) -> dict[str, CalendarTerms]:
+        tables = self.data.get("calendars", {})
+        if not isinstance(tables, dict):
+            self.wrong("calendars", "must be tables: write [calendars.NAME] and its keys below it")
+            return {}
+        return {
+            name: self.calendar_terms(f"calendars.{name}", self.subtable(tables, name, settings.CALENDAR, "calendars."))
+            for name in sorted(tables)
+        }
+
+    def calendar_terms(self, place: str, table: Mapping[str, Any]) -> CalendarTerms:
+        weekend = self.weekend(f"{place}.weekend", table["weekend"])
+        return CalendarTerms(table["country"], table["region"], weekend, tuple(table["days_off"]))
+
+    def calendar_name(self, where: str, name: Any, known: Sequence[str]) -> str | None:
+        if isinstance(name, str) and name not in known:
+            hint = did_you_mean(name, known) if known else f"add a table [calendars.{name}]"
+            self.wrong(where, f'there is no calendar "{name}"; {hint}')
+        return name if name in known else None
+
+    def weekend(self, place: str, names: Sequence[str]) -> frozenset[int]:
         for name in names:
             if name.lower() not in WEEKDAYS:
-                self.wrong("calendar.weekend", f'"{name}" is no day; {did_you_mean(name.lower(), WEEKDAYS)}')
+                self.wrong(place, f'"{name}" is no day; {did_you_mean(name.lower(), WEEKDAYS)}')
         found = frozenset(WEEKDAYS.index(name.lower()) for name in names if name.lower() in WEEKDAYS)
         if len(found) == len(WEEKDAYS):
-            self.wrong("calendar.weekend", "leaves no business day; name fewer days")
+            self.wrong(place, "leaves no business day; name fewer days")
         return found
 
     def prefix(self, prefix: str) -> str:
@@ -258,17 +307,17 @@ class _Reader:
 
     # Sources
 
-    def sources(self, zone: ZoneInfo) -> Iterator[tuple[str, Source]]:
+    def sources(self, zone: ZoneInfo, calendars: Sequence[str], finder: Finder) -> Iterator[tuple[str, Source]]:
         tables = self.data.get("sources", {})
         if not isinstance(tables, dict) or not tables:
             self.wrong("sources", "there is none; add a table [sources.NAME] with its system")
             return
         for name, table in tables.items():
-            source = self.source(name, table, zone)
+            source = self.source(name, table, zone, calendars)
             if source is not None:
-                yield name, source
+                yield name, replace(source, found_by=finder.sha)
 
-    def source(self, name: str, table: Any, zone: ZoneInfo) -> Source | None:
+    def source(self, name: str, table: Any, zone: ZoneInfo, calendars: Sequence[str]) -> Source | None:
         place = f"sources.{name}."
         if not isinstance(table, dict):
             self.wrong(place[:-1], f"must be a table: write [sources.{name}] and its keys below it")
@@ -276,7 +325,7 @@ class _Reader:
         connector = self.connector(place, table)
         if connector is None:
             return None
-        values = self.table(place, table, (*settings.SOURCE, *connector.options), also=("fields", "statuses"))
+        values = self.table(place, table, (*settings.SOURCE, *connector.options), also=MAPS)
         setup = SourceSetup(
             name=name,
             options={option.name: values[option.name] for option in connector.options},
@@ -286,7 +335,15 @@ class _Reader:
             timezone=self.zone(f"{place}timezone", values["timezone"]) if values["timezone"] else zone,
             folder=self.folder,
         )
-        return Source(name, table["system"], connector, setup, bool(values["inherit"]))
+        return Source(
+            name,
+            table["system"],
+            connector,
+            setup,
+            bool(values["inherit"]),
+            self.calendar_name(f"{place}calendar", values["calendar"], calendars),
+            self.project_calendars(f"{place}calendars", table.get("calendars", {}), calendars),
+        )
 
     def connector(self, place: str, table: Mapping[str, Any]) -> type[Connector] | None:
         system = table.get("system")
@@ -307,6 +364,13 @@ class _Reader:
             if column in COLUMNS and COLUMNS[column].derived:
                 self.wrong(f"{place}fields.{column}", "is computed and cannot be mapped; leave it out")
         return dict(table)
+
+    def project_calendars(self, place: str, table: Any, known: Sequence[str]) -> dict[str, str]:
+        if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
+            self.wrong(place, 'must be a table of "project\'s name" = "calendar\'s name"')
+            return {}
+        named = {project: self.calendar_name(f'{place}."{project}"', name, known) for project, name in table.items()}
+        return {project: name for project, name in named.items() if name is not None}
 
     def statuses(self, place: str, table: Any) -> dict[str, StatusCategory]:
         if not isinstance(table, dict):

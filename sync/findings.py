@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from rules import engine, incremental, table
@@ -17,27 +17,42 @@ _FEW = 1_000
 """So many items are always worth it."""
 
 
-def link(store: Store, inheriting: Sequence[str]) -> None:
-    """Link items to their parents and to the outcomes that they inherit, as far as anything moved since it was done.
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What config says of how items hang together."""
 
-    `inheriting` names the sources whose items inherit.
-    """
-    settled = json.dumps(sorted(inheriting))
-    again = store.setting("resolved") == settled
+    inheriting: tuple[str, ...]
+    """Sources whose items inherit outcomes."""
+    of_sources: Mapping[str, int]
+    """Source -> number of its calendar, where it is not the default one."""
+    of_projects: table.ProjectCalendars
+
+    @property
+    def signature(self) -> str:
+        """Where it differs, all items are linked anew."""
+        return json.dumps([self.inheriting, sorted(self.of_sources.items()), sorted(self.of_projects.items())])
+
+
+def link(store: Store, links: Links) -> None:
+    """Link items to parents, to inherited outcomes and to calendars, as far as anything moved since it was done."""
+    again = store.setting("resolved") == links.signature
     if again and not store.value("SELECT 1 FROM dirty LIMIT 1"):
         return
     with store.transaction() as connection:
         if again and _is_worth_it(store):
-            incremental.resolve(connection, inheriting)
+            incremental.resolve(connection, links.inheriting)
         else:
-            table.resolve(connection, inheriting)
-            store.remember("resolved", settled)
+            table.resolve(connection, links.inheriting)
+        if not again or links.of_sources or links.of_projects:
+            table.assign_calendars(connection, links.of_sources, links.of_projects)
+        if not again:
+            store.remember("resolved", links.signature)
 
 
 def evaluate(store: Store, ruleset: RuleSet, today: engine.Today) -> engine.Evaluation:
     """Evaluate, and bring the stored findings up to date; those of a rule that failed stay as they are."""
     connection, signature = store.connection, incremental.signature(ruleset, today)
-    last = _last(store, signature)
+    last = _last(store, signature) if incremental.can_follow(ruleset) else None
     if last is None:
         evaluation = engine.evaluate(connection, ruleset, today)
     else:

@@ -118,3 +118,31 @@ DROP INDEX item_collection;
 CREATE INDEX item_collection ON item (source, collection, missing_since);
 """,
     )
+
+
+@migrations()
+def m004_items_around(db: Database) -> None:
+    """The view tells what hangs below and stands above an item."""
+    db.conn.execute("DROP VIEW work_item")
+    db.conn.execute(table.view_sql("VIEW work_item"))
+
+
+@migrations()
+def m005_calendars(db: Database) -> None:
+    """Each item goes by a calendar of its own."""
+    db.conn.execute("DROP VIEW work_item")
+    db.conn.execute("DROP TABLE calendar_day")
+    db.conn.execute(table.CALENDAR_DAY)
+    db.conn.execute("DELETE FROM setting WHERE name IN ('calendar', 'resolved')")
+    if "calendar" not in db.table("item").columns_dict:
+        db.conn.execute("ALTER TABLE item ADD COLUMN calendar INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute(table.view_sql("VIEW work_item"))
+
+
+@migrations()
+def m006_described_metrics(db: Database) -> None:
+    """A metric may come from the description."""
+    db.conn.execute("DROP VIEW work_item")
+    if "metric_described" not in db.table("item").columns_dict:
+        db.conn.execute("ALTER TABLE item ADD COLUMN metric_described INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute(table.view_sql("VIEW work_item"))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from connectors.base import Collection, Connector, Page
 from connectors.errors import ConnectorError
 from connectors.model import Certainty, Cursor, ItemRef, StatusCategory, Transition, WorkItem
+from rules.described import Finder
 from rules.grading import Grader
 from rules.table import PULLED, detail_row, moment, pulled_row
 from sync.config import Source
@@ -64,6 +65,7 @@ class Terms:
 
     now: datetime
     grader: Grader
+    finder: Finder
     shrink: float
     least: int
     full: bool = False
@@ -217,8 +219,9 @@ class _Pull:
 
     def _changed(self, items: Sequence[WorkItem]) -> Iterator[tuple[WorkItem, list[object], bytes]]:
         """The items whose content differs from what is stored; the others cost no write at all."""
-        for item in items:
-            row = list(pulled_row(item, self.zone, self.terms.grader))
+        for pulled in items:
+            item, described = self.terms.finder.fill(pulled)
+            row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
             digest = hashlib.blake2b(repr((row, detail_row(item))).encode(), digest_size=16).digest()
             _, known, missing = self.unseen.pop(item.ref.native_id, (0, None, False))
             if known != digest or missing:

@@ -23,7 +23,7 @@ from rules.ruleset import RuleSet
 from sync import brakes, findings, ledger
 from sync.apply import ApplyReport, apply_plan
 from sync.clock import Clock
-from sync.config import Config, Source
+from sync.config import CalendarTerms, Config, Source
 from sync.plan import Plan, plan_labels
 from sync.pull import SourceReport, Terms, pull_source, regrade
 from sync.stops import Exit, InvalidStop, LockedStop, UnsafeStop
@@ -135,19 +135,23 @@ class RunReport:
 
 def today(config: Config, now: datetime) -> engine.Today:
     """The clock, calendar and words that rules are evaluated with. Raises `InvalidStop` for an unknown country."""
-    try:
-        calendar = calendars.make(
-            config.country,
-            config.region,
-            config.weekend,
-            config.days_off,
-            now.year - _YEARS_BACK,
-            now.year + _YEARS_ON,
-        )
-    except ValueError as error:
-        raise InvalidStop(f"{config.path}: calendar: {error}") from error
+    calendar = _calendar(config, "calendar", config.calendar, now)
+    named = [
+        replace(_calendar(config, f"calendars.{name}", terms, now), name=name)
+        for name, terms in config.calendars.items()
+    ]
     words = (*SHIPPED, *config.placeholders)
-    return engine.Today(now, config.timezone, calendar, review_days=config.review_days, placeholders=words)
+    return engine.Today(
+        now, config.timezone, calendar, review_days=config.review_days, placeholders=words, others=tuple(named)
+    )
+
+
+def _calendar(config: Config, place: str, terms: CalendarTerms, now: datetime) -> calendars.Calendar:
+    first, last = now.year - _YEARS_BACK, now.year + _YEARS_ON
+    try:
+        return calendars.make(terms.country, terms.region, terms.weekend, terms.days_off, first, last)
+    except ValueError as error:
+        raise InvalidStop(f"{config.path}: {place}: {error}") from error
 
 
 @contextmanager
@@ -243,6 +247,7 @@ def _pull_all(
     terms = Terms(
         now=clock.now,
         grader=grader,
+        finder=config.finder,
         shrink=config.brakes.shrink,
         least=config.brakes.least,
         full=wish.full,
@@ -251,7 +256,21 @@ def _pull_all(
     for source in sources:
         wish.progress(f"pulling {source.name}")
         report.sources.append(pull_source(store, source, connectors[source.name], terms))
-    findings.link(store, [source.name for source in config.sources.values() if source.inherit])
+    findings.link(store, _links(config))
+
+
+def _links(config: Config) -> findings.Links:
+    """Which sources inherit outcomes, and which calendars sources and projects go by."""
+    sources = config.sources.values()
+    return findings.Links(
+        inheriting=tuple(sorted(source.name for source in sources if source.inherit)),
+        of_sources={source.name: config.calendar_number(source.calendar) for source in sources if source.calendar},
+        of_projects={
+            (source.name, project): config.calendar_number(name)
+            for source in sources
+            for project, name in source.calendars.items()
+        },
+    )
 
 
 def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
@@ -266,13 +285,13 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
 
 def _keep_calendar(store: Store, moment_: engine.Today) -> None:
     """Keep the business days in the store, for people who query it with other programs."""
-    calendar = moment_.calendar
-    meaning = [sorted(calendar.weekend), sorted(map(str, calendar.holidays)), moment_.now.year]
+    weeks = [[sorted(calendar.weekend), sorted(map(str, calendar.holidays))] for calendar in moment_.calendars]
+    meaning = [weeks, moment_.now.year]
     signature = hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:16]
     if store.setting("calendar") != signature:
         first, last = (date(moment_.now.year + years, 1, 1) for years in (-_YEARS_BACK, _YEARS_ON))
         with store.transaction() as connection:
-            calendars.fill(connection, calendar, first, last)
+            calendars.fill(connection, moment_.calendars, first, last)
             store.remember("calendar", signature)
 
 

@@ -31,6 +31,7 @@ _TYPES: dict[str, dict[str, Any]] = {
 def config() -> dict[str, Any]:
     """The schema of a whole config.toml, with the options of every connector that is installed."""
     tables = {name: _table(options) for name, options in settings.TABLES.items()}
+    tables["calendars"] = {"type": "object", "additionalProperties": _table(settings.CALENDAR)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "unstuck config.toml",
@@ -50,6 +51,7 @@ def _sources() -> dict[str, Any]:
 def _source(system: str) -> dict[str, Any]:
     maps = {
         "fields": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
+        "calendars": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
         "statuses": {
             "type": "object",
             "additionalProperties": {"enum": [category.value for category in StatusCategory]},

@@ -20,6 +20,9 @@ CALENDAR = (
     Option("days_off", "other days on which nobody works", "list of dates", default=()),
 )
 
+NAMED = ("calendars", "sources")
+"""Tables of tables, each under a name of the user's own; a `[calendars.NAME]` has the keys of `CALENDAR`."""
+
 LABELS = (
     Option("prefix", "every label that a rule puts on begins so; no other label is ever touched", default="pmo-"),
     Option("veto_days", "how long a label that a person took off stays off, in days", "integer", default=90),
@@ -27,6 +30,7 @@ LABELS = (
 
 OUTCOME = (
     Option("placeholders", "words that stand for no metric, beside the shipped ones", "list of text", default=()),
+    Option("patterns", "labels of a metric in a description, beside the shipped ones", "list of text", default=()),
     Option("review_days", "an outcome metric not looked at for longer counts as unreviewed", "integer", default=92),
 )
 
@@ -47,6 +51,9 @@ SOURCE = (
     Option("system", "which connector: see `unstuck connectors`", required=True),
     Option("collections", "ids or names of boards, sheets, projects; all that can be seen if absent", "list of text"),
     Option("timezone", "where this source's clocks stand, if not where the config's do"),
+    Option("calendar", "the [calendars.NAME] that its items go by, if not the default [calendar]"),
     Option("inherit", "an item without an outcome metric takes the one of the item above it", "yes/no", default=False),
 )
-"""Keys that every `[sources.NAME]` has; its connector adds its own. `fields` and `statuses` are tables of their own."""
+"""Keys that every `[sources.NAME]` has; its connector adds its own.
+
+`fields`, `statuses` and `calendars` are tables of their own."""

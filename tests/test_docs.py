@@ -12,7 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +222,7 @@ def example_tables() -> Iterator[tuple[Mapping[str, Any], tuple[Option, ...]]]:
     """Each table of the example, and the options that it is to show."""
     whole = tomllib.loads(uncommented())
     yield {key: value for key, value in whole.items() if not isinstance(value, dict)}, settings.TOP
+    yield whole["calendars"]["munich"], tuple(replace(option, default=None) for option in settings.CALENDAR)
     for name, options in settings.TABLES.items():
         yield whole[name], options
     for source in whole["sources"].values():
@@ -233,7 +234,7 @@ def test_the_example_config_shows_every_key_and_no_other() -> None:
     for table, options in example_tables():
         assert set(table) == {option.name for option in options}
     whole = tomllib.loads(uncommented())
-    assert set(whole) == {option.name for option in settings.TOP} | set(settings.TABLES) | {"sources"}
+    assert set(whole) == {option.name for option in settings.TOP} | set(settings.TABLES) | set(settings.NAMED)
 
 
 def test_the_example_config_shows_the_defaults() -> None:

@@ -28,6 +28,10 @@ _BASIS = {
     "business_days_in_status": "status_since",
     "days_since_review": "outcome_reviewed_at",
     "outcome_grade": "outcome_metric",
+    "items_below": "parent_ref",
+    "finished_below": "parent_ref",
+    "underway_days": "started_at",
+    "sponsor_above": "sponsor",
 }
 
 
@@ -72,6 +76,7 @@ class Reading:
             "days_in_status": item.status_since,
             "business_days_in_status": item.status_since,
             "days_since_review": item.outcome_reviewed_at,
+            "underway_days": item.started_at,
         }
         if name in since:
             start = self._local(since[name])
@@ -82,8 +87,8 @@ class Reading:
             return item.ref.source
         if name == "parent_key":
             return item.parent_ref.native_id if item.parent_ref else None
-        if name == "outcome_from":
-            return None
+        if name in ("outcome_from", "sponsor_above", "items_below", "finished_below"):
+            return 0 if name.endswith("_below") else None  # it stands alone
         value = getattr(item, name)
         return self._local(value) if isinstance(value, datetime) else value
 

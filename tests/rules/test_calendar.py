@@ -35,8 +35,8 @@ def test_business_days_are_networkdays_minus_one_in_python_and_in_sql(
     assert calendar.business_days(since, until) == expected
     connection = sqlite3.connect(":memory:")
     connection.executescript(TABLES)
-    fill(connection, calendar, date(2025, 12, 1), date(2026, 6, 30))
-    query = f"SELECT {business_days_sql('since', 'until')} FROM (SELECT ? AS since, ? AS until)"
+    fill(connection, [calendar], date(2025, 12, 1), date(2026, 6, 30))
+    query = f"SELECT {business_days_sql('since', 'until', '0')} FROM (SELECT ? AS since, ? AS until)"
     assert connection.execute(query, (since.toordinal(), until.toordinal())).fetchone()[0] == expected
     connection.close()
 

@@ -76,7 +76,7 @@ WRONG: list[tuple[str, str, str]] = [
     (GOOD.replace('sponsor = "missing"', "any = []"), ":7:", "any: the list is empty"),
     (GOOD.replace('sponsor = "missing"', 'any = [ { sponsr = "x" } ]'), ":7:", 'no column "sponsr"'),
     (GOOD.replace('sponsor = "missing"', 'any = "x"'), ":7:", "a condition is a table"),
-    (GOOD.replace('sponsor = "missing"', 'sql = "1"'), ":7:", 'no column "sql"'),
+    (GOOD.replace('sponsor = "missing"', 'sql = "1"'), ":7:", "the SQL names no column"),
     (GOOD.replace('sponsor = "missing"', 'fields.\'a"b\' = "missing"'), ":7:", "cannot hold quotes"),
     (
         GOOD.replace('sponsor = "missing"', "none = " + "[{none=" * 12 + '{sponsor="missing"}' + "}]" * 12),

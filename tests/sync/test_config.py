@@ -33,7 +33,7 @@ def mistakes(folder: Path, text: str) -> list[str]:
 def test_the_least_config_has_sane_defaults(tmp_path: Path) -> None:
     config = load(tmp_path, LEAST)
     assert config.store == tmp_path / "unstuck.db"
-    assert config.weekend == {5, 6}
+    assert config.calendar.weekend == {5, 6}
     assert not config.apply
     assert config.brakes.share == 0.3
     assert config.sources["tool"].setup.options == {"world": "world.json", "page_size": 100}
@@ -49,8 +49,8 @@ def test_every_value_arrives(tmp_path: Path) -> None:
         + '[sources.tool.fields]\nsponsor = "Executive sponsor"\n[sources.tool.statuses]\nWaiting = "in_progress"\n',
     )
     setup = config.sources["tool"].setup
-    assert config.weekend == frozenset({4})
-    assert config.days_off == (date(2026, 12, 24),)
+    assert config.calendar.weekend == frozenset({4})
+    assert config.calendar.days_off == (date(2026, 12, 24),)
     assert config.apply
     assert setup.fields == {"sponsor": "Executive sponsor"}
     assert setup.statuses == {"Waiting": StatusCategory.IN_PROGRESS}

@@ -71,8 +71,8 @@ def keep(store: Store, life: Life, origin: str = "tool") -> None:
         connection.execute(f"INSERT INTO item (id, {', '.join(PULLED)}, first_seen) VALUES (1{', ?' * len(row)})", row)
         connection.execute("INSERT INTO item_detail VALUES (1, ?, ?)", detail_row(life.item))
         connection.executemany(
-            "INSERT OR IGNORE INTO transition (item_id, at, from_status, to_status, from_category, to_category, origin) "
-            "VALUES (1, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO transition "
+            "(item_id, at, from_status, to_status, from_category, to_category, origin) VALUES (1, ?, ?, ?, ?, ?, ?)",
             [
                 (moment(step.at), step.from_status, step.to_status, step.from_category, step.to_category, origin)
                 for step in life.moves
