@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,9 +20,7 @@ from rules.today import Today
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
-CALENDAR = Calendar(
-    holidays=frozenset({datetime(2026, 3, 9, tzinfo=UTC).date(), datetime(2026, 1, 1, tzinfo=UTC).date()})
-)
+CALENDAR = Calendar(holidays=frozenset({date(2026, 3, 9), date(2026, 1, 1)}), name="own")
 TODAY = Today(NOW, BERLIN, CALENDAR)
 
 

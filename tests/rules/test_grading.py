@@ -37,6 +37,22 @@ def test_sql_and_python_agree_on_placeholders_and_so_does_the_grade(connection: 
     assert bool(in_sql) == PLACEHOLDERS(text) == (Grader().grade(text) == 1)
 
 
+def test_ascii_never_leaves_sqlite() -> None:
+    bare = sqlite3.connect(":memory:")
+    bare.create_function("fold", 1, fail)
+    bare.create_function("is_placeholder", 1, fail)
+    sql, values = PLACEHOLDERS.sql("t")
+    for text in (" TBD ", "plain", "", None):
+        bare.execute(f"SELECT {sql}, {fold_sql('t')} FROM (SELECT ? AS t)", (*values, text)).fetchone()
+    with pytest.raises(sqlite3.OperationalError):
+        bare.execute(f"SELECT {fold_sql('t')} FROM (SELECT ? AS t)", ("Zoë",)).fetchone()
+    bare.close()
+
+
+def fail(text: str) -> None:
+    raise AssertionError(f"{text} was handed to Python")
+
+
 @given(word=st.sampled_from(SHIPPED), before=AROUND, after=AROUND, upper=st.booleans())
 def test_every_shipped_placeholder_is_one_however_it_is_dressed(
     word: str, before: str, after: str, upper: bool

@@ -180,7 +180,9 @@ b = 1
 "quoted.key" = 'x' # ] }
 list = [ # [
   { x = "]" },
+["rule"],
 ]
+after = 1
 [rule.when]
 a.b = 1
 [[rule.test]]
@@ -194,9 +196,10 @@ c = {d = "\\"}"}
     assert places.line(("rule", 0)) == 2
     assert places.line(("rule", 0, "quoted.key")) == 7
     assert places.line(("rule", 0, "list", 0, "x")) == 8
-    assert places.line(("rule", 0, "when", "a", "b")) == 12
-    assert places.line(("rule", 0, "test", 1, "now")) == 15
-    assert places.line(("rule", 1, "c", "d")) == 17
+    assert places.line(("rule", 0, "after")) == 12
+    assert places.line(("rule", 0, "when", "a", "b")) == 14
+    assert places.line(("rule", 0, "test", 1, "now")) == 17
+    assert places.line(("rule", 1, "c", "d")) == 19
 
 
 def test_lint_tells_what_will_surprise(tmp_path: Path) -> None:
