@@ -185,12 +185,13 @@ def rules_check(config: Path | None, files: tuple[Path, ...]) -> None:
 
 @rules.command(name="test")
 @click.argument("files", nargs=-1, type=_PATH)
+@click.option("--edges", is_flag=True, help="Also move every threshold by one, and name the moves no test notices.")
 @click.pass_obj
-def rules_test(config: Path | None, files: tuple[Path, ...]) -> None:
+def rules_test(config: Path | None, files: tuple[Path, ...], edges: bool) -> None:
     """Run the tests that stand beside the rules. Default: the config's files."""
     from sync import commands
 
-    sys.exit(commands.rules_test(config, files))
+    sys.exit(commands.rules_test(config, files, edges))
 
 
 @rules.command(name="list")

@@ -16,6 +16,7 @@ import click
 
 from connectors import registry
 from connectors.errors import ConnectorError
+from rules import edges as edge
 from rules import engine, loader, selftest
 from rules import explain as explaining
 from rules import schema as rule_schema
@@ -515,7 +516,7 @@ def rules_check(path: Path | None, files: Sequence[Path]) -> int:
     return Exit.FINE
 
 
-def rules_test(path: Path | None, files: Sequence[Path]) -> int:
+def rules_test(path: Path | None, files: Sequence[Path], edges: bool) -> int:
     """Run `[[rule.test]]`: on plain weeks, so that a test says the same in every country."""
     ruleset, config = _rules_for(path, files)
     results = selftest.run(ruleset, _test_terms(config))
@@ -523,7 +524,17 @@ def rules_test(path: Path | None, files: Sequence[Path]) -> int:
     for failure in failures:
         click.echo(str(failure))
     click.echo(f"{len(results) - len(failures)} passed, {len(failures)} failed")
-    return Exit.PARTLY if failures else Exit.FINE
+    if failures or not edges:
+        return Exit.PARTLY if failures else Exit.FINE
+    return _test_edges(ruleset, _test_terms(config))
+
+
+def _test_edges(ruleset: RuleSet, terms: selftest.Terms) -> int:
+    unnoticed = edge.unnoticed(ruleset, terms)
+    for each in unnoticed:
+        click.echo(str(each))
+    click.echo(f"{len(unnoticed)} threshold(s) that no test holds in place")
+    return Exit.PARTLY if unnoticed else Exit.FINE
 
 
 def _test_terms(config: Config | None) -> selftest.Terms:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rules.loader import builtin_files
 from sync import cli, commands
 from sync.version import VERSION
 from tests.sync.town import LONG_AGO, Town
@@ -210,3 +211,22 @@ def test_the_schema_of_config_is_json(town: Town) -> None:
     schema = town.unstuck("rules", "schema", "--config").json
     assert schema["properties"]["sources"]
     assert town.unstuck("rules", "schema").json["type"] == "object"
+
+
+def test_thresholds_that_no_test_holds_are_named(town: Town) -> None:
+    rule = '[[rule]]\nid = "a"\nlabel = "pmo-a"\nsays = "x"\nwhen = { age_days = "over 3" }\n'
+    test = '[[rule.test]]\nnow = 2026-03-20\nitem = { created_at = 2026-03-16 }\nexpect = "pmo-a"\n'
+    town.write_rules(rule + test)
+    said = town.unstuck("rules", "test", "--edges")
+    assert said.code == 1
+    assert 'rule "a": no test notices when age_days over 3 becomes over 2' in said.out
+    town.write_rules(rule + test + test.replace("16", "17").replace('"pmo-a"', "[]"))
+    said = town.unstuck("rules", "test", "--edges")
+    assert (said.code, said.out) == (0, "2 passed, 0 failed\n0 threshold(s) that no test holds in place\n")
+
+
+def test_the_shipped_packs_pass_check_and_edges(town: Town) -> None:
+    packs = [str(pack) for pack in builtin_files()]
+    said = town.unstuck("rules", "check", *packs)
+    assert (said.code, said.out.splitlines()[-1].split(", ")[-1]) == (0, "0 warning(s).")
+    assert town.unstuck("rules", "test", "--edges", *packs).code == 0
