@@ -194,6 +194,17 @@ def rules_test(config: Path | None, files: tuple[Path, ...], edges: bool) -> Non
     sys.exit(commands.rules_test(config, files, edges))
 
 
+@rules.command(name="capture")
+@click.argument("key")
+@click.option("--rule", "only", metavar="ID", help="Only for this rule.")
+@click.pass_obj
+def rules_capture(config: Path | None, key: str, only: str | None) -> None:
+    """Print a test for each rule from the stored item KEY, to paste below the rule."""
+    from sync import commands
+
+    sys.exit(commands.rules_capture(config, key, only))
+
+
 @rules.command(name="list")
 @_FORMAT
 @click.pass_obj

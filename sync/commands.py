@@ -16,6 +16,7 @@ import click
 
 from connectors import registry
 from connectors.errors import ConnectorError
+from rules import capture as capturing
 from rules import edges as edge
 from rules import engine, loader, selftest
 from rules import explain as explaining
@@ -374,14 +375,8 @@ def explain(path: Path | None, key: str, form: str) -> None:
     with _store(config, create=False) as store:
         moment = today(config, clock.now)
         engine.prepare(store.connection, moment)
-        found = store.rows(
-            "SELECT id, source, key, title FROM temp.work_item WHERE key = ? COLLATE NOCASE OR native_id = ?",
-            (key, key),
-        )
-        if not found:
-            raise InvalidStop(f'There is no item "{key}" in the store; `unstuck items` lists them.')
         told = []
-        for item in found:
+        for item in _items_named(store, key):
             answers = explaining.explain(store.connection, ruleset, moment, item["id"])
             told.append((item, answers, _held_labels(store, item["id"])))
     if form == "json":
@@ -544,6 +539,42 @@ def _test_terms(config: Config | None) -> selftest.Terms:
     return selftest.Terms(
         Calendar(config.weekend), review_days=config.review_days, placeholders=(*SHIPPED, *config.placeholders)
     )
+
+
+def rules_capture(path: Path | None, key: str, only: str | None) -> int:
+    """Print a `[[rule.test]]` for each rule, or the one named, from the items that people call KEY."""
+    config, ruleset = _load(path)
+    chosen = [rule for rule in ruleset.rules if only in (None, rule.id)]
+    if not chosen:
+        known = [rule.id for rule in ruleset.rules]
+        raise InvalidStop(f'There is no rule "{only}"; {configs.did_you_mean(only or "", known)}')
+    clock, left_out = clocks.read(), False
+    with _store(config, create=False) as store:
+        moment = today(config, clock.now)
+        engine.prepare(store.connection, moment)
+        for item in _items_named(store, key):
+            comment = f"{item['key']} of {item['source']}"
+            for rule in chosen:
+                try:
+                    case = capturing.capture(
+                        store.connection, ruleset, rule, item["id"], moment.date, _test_terms(config)
+                    )
+                except capturing.CaptureError as error:
+                    left_out = True
+                    click.echo(f"{error}; no test was written for it.", err=True)
+                else:
+                    click.echo(f"# Below rule {rule.id}, {rule.file}:{rule.line}\n{capturing.as_toml(case, comment)}")
+    return Exit.PARTLY if left_out and only else Exit.FINE
+
+
+def _items_named(store: Store, key: str) -> list[dict[str, Any]]:
+    found = store.rows(
+        "SELECT id, source, key, title FROM temp.work_item WHERE key = ? COLLATE NOCASE OR native_id = ?",
+        (key, key),
+    )
+    if not found:
+        raise InvalidStop(f'There is no item "{key}" in the store; `unstuck items` lists them.')
+    return found
 
 
 def rules_list(path: Path | None, form: str) -> None:

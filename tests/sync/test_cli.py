@@ -11,7 +11,7 @@ import pytest
 from rules.loader import builtin_files
 from sync import cli, commands
 from sync.version import VERSION
-from tests.sync.town import LONG_AGO, Town
+from tests.sync.town import CONFIG, LONG_AGO, Town
 
 
 def test_the_version(town: Town) -> None:
@@ -230,3 +230,49 @@ def test_the_shipped_packs_pass_check_and_edges(town: Town) -> None:
     said = town.unstuck("rules", "check", *packs)
     assert (said.code, said.out.splitlines()[-1].split(", ")[-1]) == (0, "0 warning(s).")
     assert town.unstuck("rules", "test", "--edges", *packs).code == 0
+
+
+CAPTURED = """
+[[rule]]
+id    = "all"
+label = "pmo-all"
+says  = "x"
+[rule.when]
+status_category      = "in progress"
+percent_complete     = "under 50"
+age_days             = "over 3"
+labels               = "has blue"
+assignees            = "present"
+outcome_grade        = "at most no baseline"
+fields."Cost centre" = 'contains "4'
+"""
+
+
+def test_a_captured_test_passes_below_its_rule(town: Town) -> None:
+    town.write_config(CONFIG + '[sources.tool.fields]\n"Cost centre" = "Cost centre"\n')
+    town.write_rules(CAPTURED)
+    town.add(1, created_at="2026-03-01T09:00:00+00:00", percent_complete=12.5, labels=["blue", "pmo-all"],
+             assignees=['A "B" \\ C'], outcome_metric="TBD\n\t", fields={"Cost centre": 'x"47'})  # fmt: skip
+    town.add(2, created_at="2026-03-17T09:00:00+00:00", unknown=["percent_complete"])
+    town.unstuck("run")
+    for key, expect in (("APP-1", 'expect = "pmo-all"'), ("app-2", "expect = []")):
+        said = town.unstuck("rules", "capture", key)
+        assert said.code == 0
+        assert expect in said.out
+        assert "pmo-all" not in said.out.split("expect")[0].split("item")[1]
+        town.write_rules(CAPTURED + said.out)
+        assert town.unstuck("rules", "test").out == "1 passed, 0 failed\n"
+        town.write_rules(CAPTURED)
+    said = town.unstuck("rules", "capture", "APP-9")
+    assert (said.code, 'no item "APP-9"' in said.err) == (2, True)
+    said = town.unstuck("rules", "capture", "APP-1", "--rule", "al")
+    assert (said.code, 'no rule "al"' in said.err) == (2, True)
+
+
+def test_what_a_test_cannot_hold_is_said_and_not_captured(town: Town) -> None:
+    town.write_rules('[[rule]]\nid = "s"\nlabel = "pmo-s"\nsays = "x"\nwhen = { source = "tool" }\n')
+    town.add(1)
+    town.unstuck("run")
+    said = town.unstuck("rules", "capture", "APP-1", "--rule", "s")
+    assert (said.code, said.out) == (1, "")
+    assert "asks about source, which the item of a test cannot have" in said.err
