@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,13 @@ from connectors import registry
 from connectors.errors import ConnectorError
 from rules import capture as capturing
 from rules import edges as edge
-from rules import engine, loader, selftest
+from rules import engine, loader, selftest, sheets
 from rules import explain as explaining
 from rules import schema as rule_schema
 from rules.calendar import Calendar
 from rules.columns import COLUMNS
 from rules.grading import SHIPPED
-from rules.ruleset import RuleSet
+from rules.ruleset import Case, RuleSet
 from sync import clock as clocks
 from sync import config as configs
 from sync import output, planfile, schema
@@ -511,21 +512,42 @@ def rules_check(path: Path | None, files: Sequence[Path]) -> int:
     return Exit.FINE
 
 
-def rules_test(path: Path | None, files: Sequence[Path], edges: bool) -> int:
-    """Run `[[rule.test]]`: on plain weeks, so that a test says the same in every country."""
-    ruleset, config = _rules_for(path, files)
-    results = selftest.run(ruleset, _test_terms(config))
+def rules_test(path: Path | None, files: Sequence[Path], only: Sequence[str], edges: bool) -> int:
+    """Run `[[rule.test]]` and the rows of tables, of all rules or of those named in `only`."""
+    tables = [file for file in files if file.suffix.casefold() in sheets.SUFFIXES]
+    ruleset, config = _rules_for(path, [file for file in files if file not in tables])
+    ruleset, terms = _only_rules(ruleset, only), _test_terms(config)
+    results, rows = selftest.run(ruleset, terms), list[Case]()
+    for table in tables:
+        for row in _rows_of(table, ruleset):
+            results += selftest.run_case(ruleset, row.case, row.name, str(table), terms)
+            rows.append(row.case)
     failures = [result for result in results if not result.passed]
     for failure in failures:
         click.echo(str(failure))
     click.echo(f"{len(results) - len(failures)} passed, {len(failures)} failed")
     if failures or not edges:
         return Exit.PARTLY if failures else Exit.FINE
-    return _test_edges(ruleset, _test_terms(config))
+    return _test_edges(ruleset, terms, rows)
 
 
-def _test_edges(ruleset: RuleSet, terms: selftest.Terms) -> int:
-    unnoticed = edge.unnoticed(ruleset, terms)
+def _only_rules(ruleset: RuleSet, names: Sequence[str]) -> RuleSet:
+    known = [rule.id for rule in ruleset.rules]
+    for name in names:
+        if name not in known:
+            raise InvalidStop(f'There is no rule "{name}"; {configs.did_you_mean(name, known)}')
+    return replace(ruleset, rules=tuple(rule for rule in ruleset.rules if not names or rule.id in names))
+
+
+def _rows_of(table: Path, ruleset: RuleSet) -> list[sheets.Row]:
+    try:
+        return sheets.read(table, ruleset.labels)
+    except loader.RuleErrors as errors:
+        raise InvalidStop(*(str(problem) for problem in errors.problems)) from errors
+
+
+def _test_edges(ruleset: RuleSet, terms: selftest.Terms, rows: Sequence[Case]) -> int:
+    unnoticed = edge.unnoticed(ruleset, terms, tuple(rows))
     for each in unnoticed:
         click.echo(str(each))
     click.echo(f"{len(unnoticed)} threshold(s) that no test holds in place")
@@ -544,10 +566,7 @@ def _test_terms(config: Config | None) -> selftest.Terms:
 def rules_capture(path: Path | None, key: str, only: str | None) -> int:
     """Print a `[[rule.test]]` for each rule, or the one named, from the items that people call KEY."""
     config, ruleset = _load(path)
-    chosen = [rule for rule in ruleset.rules if only in (None, rule.id)]
-    if not chosen:
-        known = [rule.id for rule in ruleset.rules]
-        raise InvalidStop(f'There is no rule "{only}"; {configs.did_you_mean(only or "", known)}')
+    chosen = _only_rules(ruleset, [only] if only else ()).rules
     clock, left_out = clocks.read(), False
     with _store(config, create=False) as store:
         moment = today(config, clock.now)

@@ -276,3 +276,17 @@ def test_what_a_test_cannot_hold_is_said_and_not_captured(town: Town) -> None:
     said = town.unstuck("rules", "capture", "APP-1", "--rule", "s")
     assert (said.code, said.out) == (1, "")
     assert "asks about source, which the item of a test cannot have" in said.err
+
+
+def test_tables_are_run_against_all_rules_or_those_named(town: Town) -> None:
+    table = town.folder / "cases.csv"
+    table.write_text("now,status category,status since,expect\n2026-03-20,in progress,2026-03-02,pmo-stuck-10d\n")
+    said = town.unstuck("rules", "test", "cases.csv")
+    assert said.code == 1
+    assert "expected pmo-stuck-10d, got pmo-no-sponsor, pmo-stuck-10d (no-sponsor: Nobody sponsors it)" in said.out
+    said = town.unstuck("rules", "test", "cases.csv", "--rule", "stuck")
+    assert (said.code, said.out) == (0, "1 passed, 0 failed\n")
+    assert town.unstuck("rules", "test", "cases.csv", "--rule", "stuk").code == 2
+    table.write_text("now,expect,statsu\n")
+    said = town.unstuck("rules", "test", "cases.csv")
+    assert (said.code, 'did you mean "status"' in said.err) == (2, True)
