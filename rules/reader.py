@@ -11,7 +11,7 @@ from rules import escape, words
 from rules.clauses import Clause, Group, Joint, Subject, Test, tests_of
 from rules.columns import ANSWERABLE, COLUMNS, Kind
 from rules.places import Path, Places
-from rules.ruleset import Case, Ladder, Override, Rule, Step
+from rules.ruleset import Came, Case, Ladder, Moment, Override, Rule, Step
 from rules.says import PLACES
 from rules.text import fold
 
@@ -32,7 +32,11 @@ RULE_KEYS = {
 LADDER_KEYS = ("measure", "steps", "override")
 STEP_KEYS = ("over", "label")
 OVERRIDE_KEYS = ("when", "steps")
-TEST_KEYS = ("now", "item", "expect")
+TEST_KEYS = ("now", "item", "history", "expect", "later")
+HISTORY_KEYS = ("on", "status", "status_category")
+LATER_KEYS = ("on", "expect")
+IN_HISTORY = ("status", "status_category", "status_since")
+"""Columns that a test's `history` gives, so that its `item` must not."""
 
 DERIVED_FROM = {
     "age_days": "created_at",
@@ -308,29 +312,95 @@ class _Reader:
             return None
         for name, inner in item.items():
             self.item_value(name, inner, (*path, "item", name))
-        expect = self.expected(entry, path, labels)
-        return Case(now, tuple(sorted(item.items())), expect, self.places.line(path))
+        history = self.history(entry, path, item, _day_of(now))
+        first = Moment(now, self.expected(entry, path, "test.expect", labels), self.places.line(path))
+        later = self.later(entry, path, labels, _day_of(now))
+        return Case(tuple(sorted(item.items())), (first, *later), history)
 
-    def expected(self, entry: dict[str, object], path: Path, labels: Sequence[str]) -> frozenset[str]:
+    def history(self, entry: dict[str, object], path: Path, item: dict[str, object], first: date) -> tuple[Came, ...]:
+        """Where the item stood, rising in time; none where there is a mistake, or no history."""
+        place = (*path, "history")
+        if "history" not in entry:
+            return ()
+        found = [came for at, table in self.dated(entry["history"], place, "test.history", HISTORY_KEYS)
+                 if (came := self.came(table, at))]  # fmt: skip
+        for name in IN_HISTORY:
+            if name in item:
+                self.wrong((*path, "item", name), f"test.item.{name}", "the history says this: write it in one of both")
+        if found and found[0].on > first:
+            why = f"the item was nowhere on {first}: begin its history on that day or before"
+            self.wrong(place, "test.history", why)
+        for before, after in pairwise(found):
+            if (before.status, before.status_category) == (after.status, after.status_category):
+                self.wrong(place, "test.history", f'"{after.status}" comes twice in a row: leave the second one out')
+        return tuple(found)
+
+    def came(self, entry: dict[str, object], path: Path) -> Came | None:
+        status, category = self.text(entry, "status", path, "test.history"), entry.get("status_category")
+        why = item_mistake("status_category", category) if "status_category" in entry else ""
+        if why:
+            self.wrong((*path, "status_category"), "test.history", why)
+        day = entry["on"]
+        return Came(day, status, str(category) if category else None) if status and isinstance(day, date) else None
+
+    def later(self, entry: dict[str, object], path: Path, labels: Sequence[str], first: date) -> list[Moment]:
+        """The days after the first on which the test looks again."""
+        place, found = (*path, "later"), list[Moment]()
+        for at, table in self.dated(entry.get("later", []), place, "test.later", LATER_KEYS):
+            day = table["on"]
+            if isinstance(day, date):
+                expect = self.expected(table, at, "test.later", labels)
+                found.append(Moment(day, expect, self.places.line(at)))
+        if found and isinstance(found[0].now, date) and found[0].now <= first:
+            self.wrong(place, "test.later", f"{found[0].now} is not later than now, {first}: put the days in order")
+        return found
+
+    def dated(
+        self, value: object, path: Path, field: str, allowed: Sequence[str]
+    ) -> Iterator[tuple[Path, dict[str, object]]]:
+        """The tables of a list, each with the day `on`, which rises."""
+        if not isinstance(value, list) or ("history" in field and not value):
+            self.wrong(path, field, f"this is a list of tables: [ {{ on = 2026-03-05, {allowed[1]} = … }} ]")
+            return
+        before: date | None = None
+        for number, inner in enumerate(value):
+            entry, place = self.table(inner, (*path, number), field, allowed), (*path, number)
+            day = entry.get("on") if entry is not None else None
+            if entry is None:
+                continue
+            if not isinstance(day, date) or isinstance(day, datetime):
+                self.wrong((*place, "on"), field, "write the day without a time: on = 2026-03-05")
+            elif before is not None and day <= before:
+                self.wrong((*place, "on"), field, f"the days must rise, and {day} comes after {before}")
+            else:
+                before = day
+                yield place, entry
+
+    def expected(self, entry: dict[str, object], path: Path, field: str, labels: Sequence[str]) -> frozenset[str]:
         value, place = entry.get("expect"), (*path, "expect")
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not all(isinstance(label, str) for label in values):
-            self.wrong(place, "test.expect", "write the label that it must get, or [] for none")
+            self.wrong(place, field, "write the label that it must get, or [] for none")
             return frozenset()
         for label in values:
             if label not in labels:
                 why = f'this rule never puts "{label}"{words.meant(label, labels)}; it puts {", ".join(labels)}'
-                self.wrong(place, "test.expect", why)
+                self.wrong(place, field, why)
         return frozenset(values)
 
     def item_value(self, name: str, value: object, path: Path) -> None:
         """Whether a test's item can have this value."""
-        why = _item_mistake(name, value)
+        why = item_mistake(name, value)
         if why:
             self.wrong(path, f"test.item.{name}", why)
 
 
-def _item_mistake(name: str, value: object) -> str:
+def _day_of(now: date) -> date:
+    return now.date() if isinstance(now, datetime) else now
+
+
+def item_mistake(name: str, value: object) -> str:
+    """Why an item in a test cannot have this value in this column; empty where it can."""
     if name == "unknown":
         return "" if _texts(value, ANSWERABLE) else "this is the list of the columns that the tool cannot answer"
     if name == "fields":

@@ -45,15 +45,34 @@ class Ladder:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One `[[rule.test]]`: an item as it is at `now`, and the labels that this rule must put on it."""
+class Came:
+    """One line of a test's history: the status that an item came into on a day."""
+
+    on: date
+    status: str
+    status_category: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time at which a test looks at its item, and the labels that it must have then."""
 
     now: date | datetime
     """A date, or a time; without an offset it is local."""
-    item: tuple[tuple[str, object], ...]
-    """Column -> value as TOML has it; `fields` and `unknown` too. Sorted."""
     expect: frozenset[str]
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One `[[rule.test]]`, or one row of a table: an item, and the labels that it must get as time goes by."""
+
+    item: tuple[tuple[str, object], ...]
+    """Column -> value as TOML has it; `fields` and `unknown` too. Sorted."""
+    moments: tuple[Moment, ...]
+    """`now`, and each of `later`; never none, and in the order of time."""
+    history: tuple[Came, ...] = ()
+    """Where the item stood, oldest first; begins on the first moment's day or before. Empty: as `item` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,4 +93,13 @@ def _ladder() -> dict[str, Any]:
 
 def _test() -> dict[str, Any]:
     expect = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    return _table({"now": {}, "item": {"type": "object"}, "expect": expect}, "now", "item", "expect")
+    came = _table({"on": {}, "status": _text(), "status_category": {"type": "string"}}, "on", "status")
+    later = _table({"on": {}, "expect": expect}, "on", "expect")
+    properties = {
+        "now": {},
+        "item": {"type": "object"},
+        "history": {"type": "array", "minItems": 1, "items": came},
+        "expect": expect,
+        "later": {"type": "array", "items": later},
+    }
+    return _table(properties, "now", "item", "expect")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, tzinfo
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, tzinfo
+from functools import cached_property
 from typing import Any
 
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
@@ -12,9 +15,9 @@ from rules.calendar import Calendar
 from rules.columns import COLUMNS, Kind
 from rules.described import Finder
 from rules.engine import evaluate
-from rules.explain import explain
+from rules.explain import RuleAnswer, explain
 from rules.grading import SHIPPED, Grader
-from rules.ruleset import Case, RuleSet
+from rules.ruleset import Came, Case, Moment, RuleSet
 from rules.table import PULLED, TABLES, detail_row, pulled_row, resolve
 from rules.text import fold
 from rules.today import Today
@@ -25,29 +28,48 @@ NOON = time(12)
 _FINDER = Finder()
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What tests are run under: plain weeks unless told otherwise, so that a test says the same in every country."""
+
+    calendar: Calendar = field(default_factory=Calendar)
+    zone: tzinfo = UTC
+    review_days: int = 92
+    placeholders: tuple[str, ...] = SHIPPED
+    finder: Finder = _FINDER
+
+    @cached_property
+    def grader(self) -> Grader:
+        """Grades the metrics of the tests' items."""
+        return Grader(self.placeholders)
+
+    def today(self, now: date | datetime) -> Today:
+        """The frozen clock of a test."""
+        return Today(moment_of(now, self.zone), self.zone, self.calendar, self.review_days, self.placeholders)
+
+
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What became of one `[[rule.test]]`."""
+    """What became of one test at one of its moments."""
 
     __test__ = False
 
-    rule: str
-    number: int
-    """Counted from 1 within the rule."""
+    name: str
+    """`rule "stuck", test 2`."""
     file: str
     line: int
     expected: frozenset[str]
     got: frozenset[str]
     because: str = ""
-    """What the rule found, or why it found nothing; empty where the test passes."""
+    """What the rules found, or why they found nothing; empty where the test passes."""
 
     @property
     def passed(self) -> bool:
-        """Whether the rule put exactly the labels that were expected."""
+        """Whether the rules put exactly the labels that were expected."""
         return self.expected == self.got and not self.because
 
     def __str__(self) -> str:
-        where = f'{self.file}:{self.line}: rule "{self.rule}", test {self.number}'
+        where = f"{self.file}:{self.line}: {self.name}"
         if self.passed:
             return f"{where}: passed"
         return f"{where}: expected {_names(self.expected)}, got {_names(self.got)} ({self.because})"
@@ -57,43 +79,59 @@ def _names(labels: frozenset[str]) -> str:
     return ", ".join(sorted(labels)) or "no label"
 
 
-def run(
-    ruleset: RuleSet,
-    calendar: Calendar,
-    zone: tzinfo,
-    review_days: int = 92,
-    placeholders: tuple[str, ...] = SHIPPED,
-    finder: Finder = _FINDER,
-) -> list[TestResult]:
+def run(ruleset: RuleSet, terms: Terms) -> list[TestResult]:
     """Run every test of every rule; each sees its own rule and its own item only."""
-    grader, results = Grader(placeholders), list[TestResult]()
+    results: list[TestResult] = []
     for rule in ruleset.rules:
         alone = RuleSet((rule,), ruleset.files, ruleset.prefix)
         for number, case in enumerate(rule.tests, 1):
-            today = Today(_moment(case.now, zone), zone, calendar, review_days, placeholders)
-            results.append(_run_one(alone, case, number, today, grader, finder))
+            results += run_case(alone, case, f'rule "{rule.id}", test {number}', rule.file, terms)
     return results
 
 
-def _run_one(alone: RuleSet, case: Case, number: int, today: Today, grader: Grader, finder: Finder) -> TestResult:
-    rule = alone.rules[0]
+def run_case(ruleset: RuleSet, case: Case, name: str, file: str, terms: Terms) -> list[TestResult]:
+    """One test against all rules of the set, at each of its moments; `name` and `file` say where it stands."""
+    results: list[TestResult] = []
+    for number, moment in enumerate(case.moments):
+        with item_at(case, moment, terms) as connection:
+            got, because = _got(connection, ruleset, moment, terms.today(moment.now))
+        when = f", on {moment.now}" if number else ""
+        results.append(TestResult(f"{name}{when}", file, moment.line, moment.expect, got, because))
+    return results
+
+
+@contextmanager
+def item_at(case: Case, moment: Moment, terms: Terms) -> Iterator[sqlite3.Connection]:
+    """The tables in memory, with nothing in them but the test's item as it is at that moment; its id is 1."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.executescript(TABLES)
-        for item in items_of(case, today.zone):
-            insert(connection, item, today.zone, grader, finder)
-        evaluation = evaluate(connection, alone, today)
-        got = frozenset(row[0] for row in connection.execute("SELECT label FROM temp.found WHERE item_id = 1"))
-        because = evaluation.failures[0][1] if evaluation.failures else ""
-        if got != case.expect and not because:
-            because = _because(connection, alone, today)
-        return TestResult(rule.id, number, rule.file, case.line, case.expect, got, because)
+        for item in items_of(case, terms.today(moment.now)):
+            insert(connection, item, terms.zone, terms.grader, terms.finder)
+        yield connection
     finally:
         connection.close()
 
 
-def _because(connection: sqlite3.Connection, alone: RuleSet, today: Today) -> str:
-    answer = explain(connection, alone, today, 1)[0]
+def _got(connection: sqlite3.Connection, ruleset: RuleSet, moment: Moment, today: Today) -> tuple[frozenset[str], str]:
+    """The labels that the rules put, and why, where they are not those expected."""
+    evaluation = evaluate(connection, ruleset, today)
+    got = frozenset(row[0] for row in connection.execute("SELECT label FROM temp.found"))
+    if evaluation.failures:
+        return got, evaluation.failures[0][1]
+    return got, "" if got == moment.expect else _because(connection, ruleset, today, got ^ moment.expect)
+
+
+def _because(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, labels: frozenset[str]) -> str:
+    """What the rules say that these labels come from, or should have come from."""
+    concerned = tuple(rule for rule in ruleset.rules if labels & set(rule.labels))
+    answers = explain(connection, RuleSet(concerned, ruleset.files, ruleset.prefix), today, 1)
+    if len(ruleset.rules) == 1:
+        return "; ".join(map(_reason, answers))
+    return "; ".join(f"{answer.rule}: {_reason(answer)}" for answer in answers)
+
+
+def _reason(answer: RuleAnswer) -> str:
     if answer.matched:
         return answer.reason
     blocking = (clause for clause in answer.clauses if clause.blocks)
@@ -120,9 +158,9 @@ AROUND = ("items_below", "finished_below", "sponsor_above")
 """What a test says of an item in place of showing the items above and below it."""
 
 
-def items_of(case: Case, zone: tzinfo) -> list[WorkItem]:
+def items_of(case: Case, today: Today) -> list[WorkItem]:
     """The item of a test, and after it those that its `AROUND` stands for."""
-    item, given = item_of(case, zone), dict(case.item)
+    item, given = item_of(case, today), dict(case.item)
     around: list[WorkItem] = []
     if given.get("sponsor_above"):
         above = _beside("above", sponsor=str(given["sponsor_above"]))
@@ -143,17 +181,27 @@ def _beside(native_id: str, **values: Any) -> WorkItem:
     return WorkItem(ItemRef("test", native_id), native_id, native_id, "tests", **values)
 
 
-def item_of(case: Case, zone: tzinfo) -> WorkItem:
-    """The work item of a test. What it does not name is empty, except for what an item cannot be without."""
-    given = dict(case.item)
+def item_of(case: Case, today: Today) -> WorkItem:
+    """The work item of a test on a day. What it does not name is empty, except for what an item cannot be without."""
+    given = {**dict(case.item), **_from_history(case.history, today.date)}
     values: dict[str, object] = {"key": "TEST-1", "title": "a test", "collection": "tests"}
     values["status_since_is"] = Certainty.EXACT
     for name, value in given.items():
         if name in AROUND:
             continue
-        values[name] = _as_field(name, value, zone)
+        values[name] = _as_field(name, value, today.zone)
     values["unknown"] = frozenset(_strings(given.get("unknown", [])))
     return WorkItem(ref=ItemRef("test", "1"), **values)  # type: ignore[arg-type]  # checked by rules.reader
+
+
+def _from_history(history: tuple[Came, ...], day: date) -> dict[str, object]:
+    """The status of the last line that is not after the day."""
+    so_far = [came for came in history if came.on <= day]
+    if not so_far:
+        return {}
+    came = so_far[-1]
+    category = {"status_category": came.status_category} if came.status_category else {}
+    return {"status": came.status, "status_since": came.on, **category}
 
 
 def _strings(value: object) -> list[str]:
@@ -164,7 +212,7 @@ def _as_field(name: str, value: object, zone: tzinfo) -> object:
     """A value from TOML as the field of a work item has it."""
     kind = COLUMNS[name].kind if name in COLUMNS else None
     if isinstance(value, date):
-        return _moment(value, zone)
+        return moment_of(value, zone)
     if kind is Kind.CATEGORY:
         return StatusCategory(fold(str(value)).replace(" ", "_"))
     if kind in (Kind.PEOPLE, Kind.LABELS):
@@ -174,7 +222,7 @@ def _as_field(name: str, value: object, zone: tzinfo) -> object:
     return value
 
 
-def _moment(day: date | datetime, zone: tzinfo) -> datetime:
+def moment_of(day: date | datetime, zone: tzinfo) -> datetime:
     """A day, or a time that may lack its zone, as a time in the zone."""
     if not isinstance(day, datetime):
         return datetime.combine(day, NOON, zone)

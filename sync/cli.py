@@ -190,12 +190,25 @@ def rules_check(config: Path | None, files: tuple[Path, ...]) -> None:
 
 @rules.command(name="test")
 @click.argument("files", nargs=-1, type=_PATH)
+@click.option("--rule", "only", multiple=True, metavar="ID", help="Only this rule; may be given more than once.")
+@click.option("--edges", is_flag=True, help="Also move every threshold by one, and name the moves no test notices.")
 @click.pass_obj
-def rules_test(config: Path | None, files: tuple[Path, ...]) -> None:
-    """Run the tests that stand beside the rules. Default: the config's files."""
+def rules_test(config: Path | None, files: tuple[Path, ...], only: tuple[str, ...], edges: bool) -> None:
+    """Run the tests beside the rules, and those in tables (.csv, .xlsx). Default: the config's rule files."""
     from sync import commands
 
-    sys.exit(commands.rules_test(config, files))
+    sys.exit(commands.rules_test(config, files, only, edges))
+
+
+@rules.command(name="capture")
+@click.argument("key")
+@click.option("--rule", "only", metavar="ID", help="Only for this rule.")
+@click.pass_obj
+def rules_capture(config: Path | None, key: str, only: str | None) -> None:
+    """Print a test for each rule from the stored item KEY, to paste below the rule."""
+    from sync import commands
+
+    sys.exit(commands.rules_capture(config, key, only))
 
 
 @rules.command(name="diff")

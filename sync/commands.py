@@ -8,7 +8,8 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date
+from dataclasses import replace
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ import click
 
 from connectors import registry
 from connectors.errors import ConnectorError
-from rules import engine, loader, selftest
+from rules import capture as capturing
+from rules import edges as edge
+from rules import engine, loader, selftest, sheets
 from rules import explain as explaining
 from rules import schema as rule_schema
 from rules.calendar import Calendar
 from rules.columns import COLUMNS
 from rules.grading import SHIPPED
-from rules.ruleset import RuleSet
+from rules.ruleset import Case, RuleSet
 from sync import clock as clocks
 from sync import config as configs
 from sync import output, planfile, rulefiles, schema
@@ -378,14 +381,8 @@ def explain(path: Path | None, key: str, form: str) -> None:
     with _store(config, create=False) as store:
         moment = today(config, clock.now)
         engine.prepare(store.connection, moment)
-        found = store.rows(
-            "SELECT id, source, key, title FROM temp.work_item WHERE key = ? COLLATE NOCASE OR native_id = ?",
-            (key, key),
-        )
-        if not found:
-            raise InvalidStop(f'There is no item "{key}" in the store; `unstuck items` lists them.')
         told = []
-        for item in found:
+        for item in _items_named(store, key):
             answers = explaining.explain(store.connection, ruleset, moment, item["id"])
             told.append((item, answers, _held_labels(store, item["id"])))
     if form == "json":
@@ -520,21 +517,91 @@ def rules_check(path: Path | None, files: Sequence[Path]) -> int:
     return Exit.FINE
 
 
-def rules_test(path: Path | None, files: Sequence[Path]) -> int:
-    """Run `[[rule.test]]`: on plain weeks, so that a test says the same in every country."""
-    ruleset, config = _rules_for(path, files)
-    if config is None:
-        results = selftest.run(ruleset, Calendar(), UTC)
-    else:
-        words = (*SHIPPED, *config.placeholders)
-        results = selftest.run(
-            ruleset, Calendar(config.calendar.weekend), UTC, config.review_days, words, config.finder
-        )
+def rules_test(path: Path | None, files: Sequence[Path], only: Sequence[str], edges: bool) -> int:
+    """Run `[[rule.test]]` and the rows of tables, of all rules or of those named in `only`."""
+    tables = [file for file in files if file.suffix.casefold() in sheets.SUFFIXES]
+    ruleset, config = _rules_for(path, [file for file in files if file not in tables])
+    ruleset, terms = _only_rules(ruleset, only), _test_terms(config)
+    results, rows = selftest.run(ruleset, terms), list[Case]()
+    for table in tables:
+        for row in _rows_of(table, ruleset):
+            results += selftest.run_case(ruleset, row.case, row.name, str(table), terms)
+            rows.append(row.case)
     failures = [result for result in results if not result.passed]
     for failure in failures:
         click.echo(str(failure))
     click.echo(f"{len(results) - len(failures)} passed, {len(failures)} failed")
-    return Exit.PARTLY if failures else Exit.FINE
+    if failures or not edges:
+        return Exit.PARTLY if failures else Exit.FINE
+    return _test_edges(ruleset, terms, rows)
+
+
+def _only_rules(ruleset: RuleSet, names: Sequence[str]) -> RuleSet:
+    known = [rule.id for rule in ruleset.rules]
+    for name in names:
+        if name not in known:
+            raise InvalidStop(f'There is no rule "{name}"; {configs.did_you_mean(name, known)}')
+    return replace(ruleset, rules=tuple(rule for rule in ruleset.rules if not names or rule.id in names))
+
+
+def _rows_of(table: Path, ruleset: RuleSet) -> list[sheets.Row]:
+    try:
+        return sheets.read(table, ruleset.labels)
+    except loader.RuleErrors as errors:
+        raise InvalidStop(*(str(problem) for problem in errors.problems)) from errors
+
+
+def _test_edges(ruleset: RuleSet, terms: selftest.Terms, rows: Sequence[Case]) -> int:
+    unnoticed = edge.unnoticed(ruleset, terms, tuple(rows))
+    for each in unnoticed:
+        click.echo(str(each))
+    click.echo(f"{len(unnoticed)} threshold(s) that no test holds in place")
+    return Exit.PARTLY if unnoticed else Exit.FINE
+
+
+def _test_terms(config: Config | None) -> selftest.Terms:
+    """Holidays are left out, so that a test says the same in every country and year."""
+    if config is None:
+        return selftest.Terms()
+    return selftest.Terms(
+        Calendar(config.calendar.weekend),
+        review_days=config.review_days,
+        placeholders=(*SHIPPED, *config.placeholders),
+        finder=config.finder,
+    )
+
+
+def rules_capture(path: Path | None, key: str, only: str | None) -> int:
+    """Print a `[[rule.test]]` for each rule, or the one named, from the items that people call KEY."""
+    config, ruleset = _load(path)
+    chosen = _only_rules(ruleset, [only] if only else ()).rules
+    clock, left_out = clocks.read(), False
+    with _store(config, create=False) as store:
+        moment = today(config, clock.now)
+        engine.prepare(store.connection, moment)
+        for item in _items_named(store, key):
+            comment = f"{item['key']} of {item['source']}"
+            for rule in chosen:
+                try:
+                    case = capturing.capture(
+                        store.connection, ruleset, rule, item["id"], moment.date, _test_terms(config)
+                    )
+                except capturing.CaptureError as error:
+                    left_out = True
+                    click.echo(f"{error}; no test was written for it.", err=True)
+                else:
+                    click.echo(f"# Below rule {rule.id}, {rule.file}:{rule.line}\n{capturing.as_toml(case, comment)}")
+    return Exit.PARTLY if left_out and only else Exit.FINE
+
+
+def _items_named(store: Store, key: str) -> list[dict[str, Any]]:
+    found = store.rows(
+        "SELECT id, source, key, title FROM temp.work_item WHERE key = ? COLLATE NOCASE OR native_id = ?",
+        (key, key),
+    )
+    if not found:
+        raise InvalidStop(f'There is no item "{key}" in the store; `unstuck items` lists them.')
+    return found
 
 
 def rules_diff(path: Path | None, old: str, new: str, form: str) -> int:

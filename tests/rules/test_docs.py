@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rules.calendar import Calendar
 from rules.clauses import Group, Joint, Subject, Test
 from rules.columns import COLUMNS, GRADES, Kind
 from rules.loader import load
-from rules.selftest import run
+from rules.selftest import Terms, run
 from rules.words import parse
 from tests.rules.items import BERLIN, item
 from tests.rules.test_language import answers
@@ -25,7 +24,7 @@ def test_every_example_loads_and_passes_its_tests(tmp_path: Path, example: str) 
     file = tmp_path / "example.toml"
     file.write_text(example, encoding="utf-8")
     ruleset = load([file], prefix="pmo-")
-    assert [str(result) for result in run(ruleset, Calendar(), BERLIN) if not result.passed] == []
+    assert [str(result) for result in run(ruleset, Terms(zone=BERLIN)) if not result.passed] == []
 
 
 def _table_row(start: str) -> list[str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rules.loader import builtin_files
 from sync import cli, commands
 from sync.version import VERSION
-from tests.sync.town import LONG_AGO, Town
+from tests.sync.town import CONFIG, LONG_AGO, Town
 
 
 def test_the_version(town: Town) -> None:
@@ -210,3 +211,82 @@ def test_the_schema_of_config_is_json(town: Town) -> None:
     schema = town.unstuck("rules", "schema", "--config").json
     assert schema["properties"]["sources"]
     assert town.unstuck("rules", "schema").json["type"] == "object"
+
+
+def test_thresholds_that_no_test_holds_are_named(town: Town) -> None:
+    rule = '[[rule]]\nid = "a"\nlabel = "pmo-a"\nsays = "x"\nwhen = { age_days = "over 3" }\n'
+    test = '[[rule.test]]\nnow = 2026-03-20\nitem = { created_at = 2026-03-16 }\nexpect = "pmo-a"\n'
+    town.write_rules(rule + test)
+    said = town.unstuck("rules", "test", "--edges")
+    assert said.code == 1
+    assert 'rule "a": no test notices when age_days over 3 becomes over 2' in said.out
+    town.write_rules(rule + test + test.replace("16", "17").replace('"pmo-a"', "[]"))
+    said = town.unstuck("rules", "test", "--edges")
+    assert (said.code, said.out) == (0, "2 passed, 0 failed\n0 threshold(s) that no test holds in place\n")
+
+
+def test_the_shipped_packs_pass_check_and_edges(town: Town) -> None:
+    packs = [str(pack) for pack in builtin_files()]
+    said = town.unstuck("rules", "check", *packs)
+    assert (said.code, said.out.splitlines()[-1].split(", ")[-1]) == (0, "0 warning(s).")
+    assert town.unstuck("rules", "test", "--edges", *packs).code == 0
+
+
+CAPTURED = """
+[[rule]]
+id    = "all"
+label = "pmo-all"
+says  = "x"
+[rule.when]
+status_category      = "in progress"
+percent_complete     = "under 50"
+age_days             = "over 3"
+labels               = "has blue"
+assignees            = "present"
+outcome_grade        = "at most no baseline"
+fields."Cost centre" = 'contains "4'
+"""
+
+
+def test_a_captured_test_passes_below_its_rule(town: Town) -> None:
+    town.write_config(CONFIG + '[sources.tool.fields]\n"Cost centre" = "Cost centre"\n')
+    town.write_rules(CAPTURED)
+    town.add(1, created_at="2026-03-01T09:00:00+00:00", percent_complete=12.5, labels=["blue", "pmo-all"],
+             assignees=['A "B" \\ C'], outcome_metric="TBD\n\t", fields={"Cost centre": 'x"47'})  # fmt: skip
+    town.add(2, created_at="2026-03-17T09:00:00+00:00", unknown=["percent_complete"])
+    town.unstuck("run")
+    for key, expect in (("APP-1", 'expect = "pmo-all"'), ("app-2", "expect = []")):
+        said = town.unstuck("rules", "capture", key)
+        assert said.code == 0
+        assert expect in said.out
+        assert "pmo-all" not in said.out.split("expect")[0].split("item")[1]
+        town.write_rules(CAPTURED + said.out)
+        assert town.unstuck("rules", "test").out == "1 passed, 0 failed\n"
+        town.write_rules(CAPTURED)
+    said = town.unstuck("rules", "capture", "APP-9")
+    assert (said.code, 'no item "APP-9"' in said.err) == (2, True)
+    said = town.unstuck("rules", "capture", "APP-1", "--rule", "al")
+    assert (said.code, 'no rule "al"' in said.err) == (2, True)
+
+
+def test_what_a_test_cannot_hold_is_said_and_not_captured(town: Town) -> None:
+    town.write_rules('[[rule]]\nid = "s"\nlabel = "pmo-s"\nsays = "x"\nwhen = { source = "tool" }\n')
+    town.add(1)
+    town.unstuck("run")
+    said = town.unstuck("rules", "capture", "APP-1", "--rule", "s")
+    assert (said.code, said.out) == (1, "")
+    assert "asks about source, which the item of a test cannot have" in said.err
+
+
+def test_tables_are_run_against_all_rules_or_those_named(town: Town) -> None:
+    table = town.folder / "cases.csv"
+    table.write_text("now,status category,status since,expect\n2026-03-20,in progress,2026-03-02,pmo-stuck-10d\n")
+    said = town.unstuck("rules", "test", "cases.csv")
+    assert said.code == 1
+    assert "expected pmo-stuck-10d, got pmo-no-sponsor, pmo-stuck-10d (no-sponsor: Nobody sponsors it)" in said.out
+    said = town.unstuck("rules", "test", "cases.csv", "--rule", "stuck")
+    assert (said.code, said.out) == (0, "1 passed, 0 failed\n")
+    assert town.unstuck("rules", "test", "cases.csv", "--rule", "stuk").code == 2
+    table.write_text("now,expect,statsu\n")
+    said = town.unstuck("rules", "test", "cases.csv")
+    assert (said.code, 'did you mean "status"' in said.err) == (2, True)
