@@ -97,7 +97,10 @@ def _toml(column: str, how: str, value: Any) -> str:
 
 
 def by_hand(name: str) -> str:
-    """One statement that finds what the rule finds, as someone who knows the tables would write it."""
+    """One statement that finds what the rule finds, as someone who knows the tables would write it.
+
+    Without the indexes that serve the incremental evaluation: they tempt SQLite, and would slow this one down.
+    """
     conditions = RULES[name]
     where = " AND ".join(_sql(*condition) for condition in conditions)
     days = table.business_days_sql("i.status_since_day", str(today().date.toordinal()))
@@ -108,7 +111,8 @@ def by_hand(name: str) -> str:
     }
     join = "JOIN item o ON o.id = i.outcome_id" if "o." in where else ""
     return (
-        f"INSERT INTO temp.hand SELECT i.id, '{name}', '{name}', {reason.get(name, repr(name))} FROM item i {join} "
+        f"INSERT INTO temp.hand SELECT i.id, '{name}', '{name}', {reason.get(name, repr(name))} "
+        f"FROM item i NOT INDEXED {join} "
         f"WHERE i.missing_since IS NULL AND {where}"
     )
 
