@@ -29,6 +29,8 @@ LONGEST = 500
 
 _MARKS = r"[ \t]*(?:(?:[#>•*+-]+|h[1-6]\.|\d+[.)])[ \t]+)*[*_]{0,3}"
 _HEADING = re.compile(r"\s*(?:#+\s|h[1-6]\.\s|[*_]{2,3}[^*_]+[*_]{2,3}\s*:?\s*$|[^\s:.][^:.]{0,40}:\s*$)", re.I)
+_EDGES = re.compile(r"^[\s*_•-]+|[\s*_]+$")
+"""White space of every kind and marks of lists and emphasis, around a text."""
 
 
 class Finder:
@@ -47,9 +49,9 @@ class Finder:
         for number, line in enumerate(lines):
             match = self._line.match(line)
             if match:
-                text = (match["text"] or "").strip(" \t*_") or self._section(lines[number + 1 :])
+                text = _EDGES.sub("", match["text"] or "") or self._section(lines[number + 1 :])
                 if text:
-                    return text[:LONGEST]
+                    return text[:LONGEST].rstrip()
         return None
 
     def _section(self, lines: list[str]) -> str:
@@ -62,7 +64,7 @@ class Finder:
             elif _HEADING.match(line) or self._line.match(line):
                 break
             else:
-                found.append(line.strip(" \t*•-"))
+                found.append(_EDGES.sub("", line))
         return " ".join(found).strip()
 
     def fill(self, item: WorkItem) -> tuple[WorkItem, bool]:
