@@ -172,7 +172,9 @@ def is_entry(entry: object, needed: set[str]) -> bool:
     if not isinstance(entry, dict) or not needed <= entry.keys():
         return False
     kinds = {"changed": int, "labels": list, "fields": dict}
-    return all(type(entry.get(name, kind())) is kind for name, kind in kinds.items())
+    if any(type(entry.get(name, kind())) is not kind for name, kind in kinds.items()):
+        return False
+    return all(isinstance(label, str) for label in entry.get("labels", ()))
 
 
 def write_world(file: Path, world: Json) -> None:
@@ -301,7 +303,7 @@ def parse_item(entry: Json, setup: SourceSetup) -> WorkItem:
         status_since_is=Certainty(entry.get("status_since_is", Certainty.AT_LEAST)),
         percent_complete=parse_percent(entry.get("percent_complete")),
         assignees=tuple(str(name).strip() for name in entry.get("assignees", ())),
-        labels=tuple(sorted(str(label) for label in entry.get("labels", ()))),
+        labels=tuple(sorted(set(entry.get("labels", ())))),
         fields=fields,
         version=version_of(entry),
         unknown=unknown | frozenset(entry.get("unknown", ())),
