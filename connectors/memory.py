@@ -164,11 +164,17 @@ def is_world(world: object) -> bool:
         "items": {"native_id", "collection"},
         "deleted": {"native_id", "collection"},
     }
-    return all(
-        isinstance(entry, dict) and names <= entry.keys() and type(entry.get("changed", 0)) is int
-        for part, names in needed.items()
-        for entry in world.get(part, ())
-    )
+    return all(is_entry(entry, names) for part, names in needed.items() for entry in world.get(part, ()))
+
+
+def is_entry(entry: object, needed: set[str]) -> bool:
+    """Whether one collection, item or mark of a deletion can be found and counted, and labelled."""
+    if not isinstance(entry, dict) or not needed <= entry.keys():
+        return False
+    kinds = {"changed": int, "labels": list, "fields": dict}
+    if any(type(entry.get(name, kind())) is not kind for name, kind in kinds.items()):
+        return False
+    return all(isinstance(label, str) for label in entry.get("labels", ()))
 
 
 def write_world(file: Path, world: Json) -> None:
@@ -243,10 +249,12 @@ def parse_page(entries: Sequence[Json], setup: SourceSetup, start: Cursor | None
         if entry.get("is_deleted"):
             continue
         try:
-            items.append(parse_item(entry, setup))
-            transitions += parse_transitions(entry, setup)
-        except (KeyError, ValueError, TypeError) as error:
+            item, history = parse_item(entry, setup), parse_transitions(entry, setup)
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             skipped.append(f"item {entry['native_id']} cannot be read ({error!r}); correct it in the tool")
+        else:
+            items.append(item)
+            transitions += history
     deleted = tuple(ItemRef(setup.name, str(entry["native_id"])) for entry in entries if entry.get("is_deleted"))
     cursor = Cursor("{}:{}".format(*place(entries[-1]))) if entries else start or Cursor("0:")
     return Page(tuple(items), tuple(transitions), deleted, tuple(skipped), cursor)
@@ -285,7 +293,6 @@ def parse_item(entry: Json, setup: SourceSetup) -> WorkItem:
     entry = {**entry, **mapped}
     columns: Json = {name: parse_text(entry.get(name)) for name in TEXTS}
     columns |= {name: parse_time(entry.get(name), setup.timezone) for name in TIMES}
-    percent = entry.get("percent_complete")
     return WorkItem(
         ref=ItemRef(setup.name, str(entry["native_id"])),
         key=parse_text(entry.get("key")) or str(entry["native_id"]),
@@ -294,9 +301,9 @@ def parse_item(entry: Json, setup: SourceSetup) -> WorkItem:
         parent_ref=ItemRef(setup.name, str(entry["parent"])) if entry.get("parent") else None,
         status_category=parse_category(entry, setup.statuses),
         status_since_is=Certainty(entry.get("status_since_is", Certainty.AT_LEAST)),
-        percent_complete=None if percent is None else float(percent),
+        percent_complete=parse_percent(entry.get("percent_complete")),
         assignees=tuple(str(name).strip() for name in entry.get("assignees", ())),
-        labels=tuple(sorted(str(label) for label in entry.get("labels", ()))),
+        labels=tuple(sorted(set(entry.get("labels", ())))),
         fields=fields,
         version=version_of(entry),
         unknown=unknown | frozenset(entry.get("unknown", ())),
@@ -336,7 +343,7 @@ def parse_transitions(entry: Json, setup: SourceSetup) -> list[Transition]:
         from_category = parse_category(
             {"status": one.get("from_status"), "status_category": one.get("from_category")}, setup.statuses
         )
-        percent = one.get("percent_complete")
+        percent = parse_percent(one.get("percent_complete"))
         found.append(Transition(ref, at, one["to_status"], to_category, one.get("from_status"), from_category, percent))
     return found
 
@@ -344,6 +351,14 @@ def parse_transitions(entry: Json, setup: SourceSetup) -> list[Transition]:
 def parse_text(value: object) -> str | None:
     """Text without surrounding space; half a character pair, which JSON can hold and no file can, is replaced."""
     return None if value is None else str(value).strip().encode("utf-8", "replace").decode("utf-8")
+
+
+def parse_percent(value: object) -> float | None:
+    """A number from 0 to 100."""
+    percent = None if value is None else float(str(value))
+    if percent is not None and not 0 <= percent <= 100:
+        raise ValueError(f"{value} percent")
+    return percent
 
 
 def parse_time(value: str | None, zone: tzinfo | None) -> datetime | None:
