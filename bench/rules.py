@@ -287,7 +287,7 @@ def evaluate(path: Path, ruleset: RuleSet, day: int, *, whole: bool) -> float:
         if whole:
             store.connection.execute("DELETE FROM setting")
         start = time.perf_counter()
-        findings.link(store, ["bench"])
+        findings.link(store, findings.Links(("bench",), {}, {}))
         findings.evaluate(store, ruleset, today(day))
         return time.perf_counter() - start
 

@@ -327,8 +327,8 @@ def _with_days(
 
 
 def as_text(key: str, answers: list[RuleAnswer]) -> str:
-    """The answers for people, an empty line between rules; those that label the item come first."""
-    ordered = sorted(answers, key=lambda answer: not answer.matched)
+    """The answers for people, an empty line between rules: what labels the item first, then what soon will."""
+    ordered = sorted(answers, key=lambda answer: (not answer.matched, answer.matches_on or date.max))
     return "\n\n".join("\n".join(_lines(key, answer)) for answer in ordered)
 
 

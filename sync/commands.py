@@ -57,8 +57,13 @@ def rule_files(config: Config) -> list[Path]:
         found = sorted(path for path in config.folder.glob(pattern) if path.is_file())
         if not found:
             raise InvalidStop(f'{config.path}: rules: "{pattern}" finds no file below {config.folder}; correct it.')
-        files += [path for path in found if path not in files]
+        files += [path for path in map(_from_here, found) if path not in files]
     return files
+
+
+def _from_here(path: Path) -> Path:
+    """As a person who stands in this folder would name it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _ruleset(files: Sequence[Path], prefix: str) -> RuleSet:

@@ -1,0 +1,23 @@
+"""The small form of each measurement runs, so that none rots; what it measures is not looked at."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+SCRIPTS = sorted(path.name for path in BENCH.glob("*.py") if path.name != "tables.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_small_form_runs(script: str) -> None:
+    if script == "rules.py" and importlib.util.find_spec("rule_engine") is None:
+        pytest.skip("the extra `bench` is not installed")
+    done = subprocess.run([sys.executable, str(BENCH / script), "--small"], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert "|" in done.stdout
