@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.model import ItemRef, WorkItem
+from connectors.model import ItemRef, StatusCategory, WorkItem
 from rules import engine, incremental, table
 from rules.calendar import Calendar
 from rules.clauses import Missing, Subject, Test
@@ -44,6 +44,10 @@ _WORDS = {
     "sponsor": ["missing or placeholder"],
     "labels": ["has frozen"],
     "description": ["present"],
+    "items_below": ["over 0", "exactly 1", "over 1"],
+    "finished_below": ["exactly 0", "over 0"],
+    "underway_days": ["over 3", "at most 6", "under 2"],
+    "sponsor_above": ["missing", "contains ann"],
 }
 
 
@@ -213,6 +217,47 @@ def test_what_lies_below_a_changed_item_follows_it(rules: RuleSet) -> None:
         lose(store, "0")
         assert agrees(store, rules, TODAY)
         assert store.value("SELECT count(*) FROM item WHERE outcome_id = id") == 7
+
+
+def test_what_stands_around_a_changed_item_follows_it(rules: RuleSet) -> None:
+    """A plan of three levels and another one beside it; each rule alone, so that no other touches the same items."""
+    around = {"items_below", "finished_below", "underway_days", "sponsor_above"}
+    chosen = [rule for rule in rules.rules if rule.id.rpartition("-")[0] in around]
+    assert len(chosen) == 10
+
+    def put_all(store: Store, known: dict[str, WorkItem], **changed: WorkItem) -> None:
+        """Write what differs, and nothing else."""
+        tree = {"top": None, "middle": "top", "leaf": "middle", "other": None}
+        for native_id, parent in tree.items():
+            above = ItemRef("test", parent) if parent else None
+            one = changed.get(native_id, item(native_id))
+            one = replace(one, ref=ItemRef("test", native_id), parent_ref=one.parent_ref or above)
+            if known.get(native_id) != one:
+                put(store, one)
+            known[native_id] = one
+
+    changes = (
+        {"leaf": item("leaf", status_category=StatusCategory.DONE)},
+        {"leaf": item("leaf", started_at=NOW - timedelta(days=2))},
+        {"top": item("top", sponsor="Ann")},
+        {"top": item("top", sponsor="")},
+        {"leaf": item("leaf", parent_ref=ItemRef("test", "other"))},
+        {"middle": item("middle", parent_ref=ItemRef("test", "other"))},
+    )
+    for rule in chosen:
+        alone = replace(rules, rules=(rule,))
+        with new_store() as store:
+            known: dict[str, WorkItem] = {}
+            put_all(store, known)
+            agrees(store, alone, TODAY)
+            for days, change in enumerate(changes):
+                put_all(store, known, **change)
+                assert agrees(store, alone, replace(TODAY, now=NOW + timedelta(days=days)))
+            put_all(store, known, leaf=item("leaf", started_at=NOW))
+            for day in range(len(changes), len(changes) + 6):
+                assert agrees(store, alone, replace(TODAY, now=NOW + timedelta(days=day)))
+            lose(store, "leaf")
+            assert agrees(store, alone, replace(TODAY, now=NOW + timedelta(days=day)))
 
 
 @pytest.mark.parametrize(
