@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines are shared and slow at times, so no test is timed; CI tries the same examples each time, people new ones.
+settings.register_profile("people", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("people"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Vendors' specs and recorded data may lie beside the checkout; tests that need them skip where they do not."""
