@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from connectors.model import WorkItem
 from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
@@ -328,13 +328,3 @@ def assign_calendars(
         "WHERE item.id = want.id AND item.calendar <> want.calendar"
     )
     connection.execute("DROP TABLE temp.goes_by")
-
-
-def today_ordinal(now: datetime, zone: tzinfo) -> int:
-    """The local day of `now` (aware), as an ordinal."""
-    return now.astimezone(zone).toordinal()
-
-
-def as_date(ordinal: int) -> date:
-    """The date of an ordinal, for people."""
-    return date.fromordinal(ordinal)

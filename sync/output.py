@@ -12,11 +12,9 @@ import click
 
 from sync.planfile import harmless
 
-FORMATS = ("table", "json", "csv")
-
 
 def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str, nothing: str) -> None:
-    """Print rows in one of `FORMATS`: JSON with every key, the others with `columns`; `nothing` if there are none."""
+    """Print rows as `json` with every key, as `csv` or else as a table with `columns`; `nothing` if there are none."""
     if form == "json":
         emit_json(rows)
     elif form == "csv":
