@@ -52,18 +52,18 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
 
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
     if context.invoked_subcommand is None:
-        from sync import commands
+        from sync.commands import first
 
-        commands.welcome(config, context.get_help())
+        first.welcome(config, context.get_help())
 
 
 @unstuck.command()
 @click.argument("folder", type=_PATH)
 def init(folder: Path) -> None:
     """Write a commented config.toml and the rule files into FOLDER."""
-    from sync import commands
+    from sync.commands import first
 
-    commands.init(folder)
+    first.init(folder)
 
 
 @unstuck.command()
@@ -71,9 +71,9 @@ def init(folder: Path) -> None:
 @click.pass_obj
 def check(config: Path | None, live: bool) -> None:
     """Check config, rules and store."""
-    from sync import commands
+    from sync.commands import first
 
-    sys.exit(commands.check(config, live))
+    sys.exit(first.check(config, live))
 
 
 @unstuck.command()
@@ -91,9 +91,9 @@ def run(
     config: Path | None, apply_: bool | None, source: str | None, full: bool, force: tuple[str, ...], as_json: bool
 ) -> None:
     """One cycle: pull, evaluate, plan, and write labels where that is allowed or asked for."""
-    from sync import commands
+    from sync.commands import runs
 
-    sys.exit(commands.run(config, apply_, source, full, force, as_json))
+    sys.exit(runs.run(config, apply_, source, full, force, as_json))
 
 
 @unstuck.command()
@@ -103,9 +103,9 @@ def run(
 @click.pass_obj
 def plan(config: Path | None, output: Path | None, source: str | None, form: str) -> None:
     """Pull, evaluate, and show which labels would go on and off, and why. Writes into no tool."""
-    from sync import commands
+    from sync.commands import runs
 
-    sys.exit(commands.plan(config, output, source, form))
+    sys.exit(runs.plan(config, output, source, form))
 
 
 @unstuck.command(name="apply")
@@ -116,9 +116,9 @@ def plan(config: Path | None, output: Path | None, source: str | None, form: str
 @click.pass_obj
 def apply_(config: Path | None, file: Path, every_row: bool, force: tuple[str, ...], as_json: bool) -> None:
     """Apply the ticked rows of a saved plan, exactly those."""
-    from sync import commands
+    from sync.commands import runs
 
-    sys.exit(commands.apply(config, file, every_row, force, as_json))
+    sys.exit(runs.apply(config, file, every_row, force, as_json))
 
 
 @unstuck.command()
@@ -127,9 +127,9 @@ def apply_(config: Path | None, file: Path, every_row: bool, force: tuple[str, .
 @click.pass_obj
 def explain(config: Path | None, key: str, form: str) -> None:
     """Why the item KEY carries its labels, why a rule does not match it, and when it will."""
-    from sync import commands
+    from sync.commands import looking
 
-    commands.explain(config, key, form)
+    looking.explain(config, key, form)
 
 
 @unstuck.command()
@@ -138,9 +138,9 @@ def explain(config: Path | None, key: str, form: str) -> None:
 @click.pass_obj
 def items(config: Path | None, source: str | None, form: str) -> None:
     """The work items in the store."""
-    from sync import commands
+    from sync.commands import looking
 
-    commands.items(config, source, form)
+    looking.items(config, source, form)
 
 
 @unstuck.command()
@@ -149,9 +149,9 @@ def items(config: Path | None, source: str | None, form: str) -> None:
 @click.pass_obj
 def findings(config: Path | None, source: str | None, form: str) -> None:
     """What the rules found in the last run."""
-    from sync import commands
+    from sync.commands import looking
 
-    commands.findings(config, source, form)
+    looking.findings(config, source, form)
 
 
 @unstuck.command()
@@ -159,18 +159,18 @@ def findings(config: Path | None, source: str | None, form: str) -> None:
 @click.pass_obj
 def status(config: Path | None, form: str) -> None:
     """The last runs, the age of each source's data, and what waits for a person."""
-    from sync import commands
+    from sync.commands import looking
 
-    commands.status(config, form)
+    looking.status(config, form)
 
 
 @unstuck.command()
 @_FORMAT
 def connectors(form: str) -> None:
     """The systems that can be connected, and what each can do."""
-    from sync import commands
+    from sync.commands import looking
 
-    commands.connectors(form)
+    looking.connectors(form)
 
 
 @unstuck.group()
@@ -183,9 +183,9 @@ def rules() -> None:
 @click.pass_obj
 def rules_check(config: Path | None, files: tuple[Path, ...]) -> None:
     """Every mistake in all rule files, and what is worth a look. Default: the config's files."""
-    from sync import commands
+    from sync.commands import rules
 
-    sys.exit(commands.rules_check(config, files))
+    sys.exit(rules.rules_check(config, files))
 
 
 @rules.command(name="test")
@@ -195,9 +195,9 @@ def rules_check(config: Path | None, files: tuple[Path, ...]) -> None:
 @click.pass_obj
 def rules_test(config: Path | None, files: tuple[Path, ...], only: tuple[str, ...], edges: bool) -> None:
     """Run the tests beside the rules, and those in tables (.csv, .xlsx). Default: the config's rule files."""
-    from sync import commands
+    from sync.commands import rules
 
-    sys.exit(commands.rules_test(config, files, only, edges))
+    sys.exit(rules.rules_test(config, files, only, edges))
 
 
 @rules.command(name="capture")
@@ -206,9 +206,9 @@ def rules_test(config: Path | None, files: tuple[Path, ...], only: tuple[str, ..
 @click.pass_obj
 def rules_capture(config: Path | None, key: str, only: str | None) -> None:
     """Print a test for each rule from the stored item KEY, to paste below the rule."""
-    from sync import commands
+    from sync.commands import rules
 
-    sys.exit(commands.rules_capture(config, key, only))
+    sys.exit(rules.rules_capture(config, key, only))
 
 
 @rules.command(name="diff")
@@ -218,9 +218,9 @@ def rules_capture(config: Path | None, key: str, only: str | None) -> None:
 @click.pass_obj
 def rules_diff(config: Path | None, old: str, new: str, form: str) -> None:
     """Whose labels would change if the rule files OLD (a file, folder or glob) were swapped for NEW today."""
-    from sync import commands
+    from sync.commands import rules
 
-    sys.exit(commands.rules_diff(config, old, new, form))
+    sys.exit(rules.rules_diff(config, old, new, form))
 
 
 @rules.command(name="backtest")
@@ -233,9 +233,9 @@ def rules_backtest(
     config: Path | None, files: tuple[str, ...], since: datetime, until: datetime | None, form: str
 ) -> None:
     """What the rules in FILE (a file, folder or glob) would have done on each day of the stored past."""
-    from sync import commands
+    from sync.commands import rules
 
-    sys.exit(commands.rules_backtest(config, files, since.date(), until.date() if until else None, form))
+    sys.exit(rules.rules_backtest(config, files, since.date(), until.date() if until else None, form))
 
 
 @rules.command(name="list")
@@ -243,27 +243,27 @@ def rules_backtest(
 @click.pass_obj
 def rules_list(config: Path | None, form: str) -> None:
     """The rules that are in force, their labels, and where they stand."""
-    from sync import commands
+    from sync.commands import rules
 
-    commands.rules_list(config, form)
+    rules.rules_list(config, form)
 
 
 @rules.command(name="columns")
 @_FORMAT
 def rules_columns(form: str) -> None:
     """The words that a rule can use, and what they mean."""
-    from sync import commands
+    from sync.commands import rules
 
-    commands.rules_columns(form)
+    rules.rules_columns(form)
 
 
 @rules.command(name="schema")
 @click.option("--config", "of_config", is_flag=True, help="Of config.toml instead.")
 def rules_schema(of_config: bool) -> None:
     """JSON Schema of a rule file, for editors that complete and check."""
-    from sync import commands
+    from sync.commands import rules
 
-    commands.rules_schema(of_config)
+    rules.rules_schema(of_config)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rules.loader import builtin_files
-from sync import cli, commands
+from sync import cli
+from sync.commands import looking
 from sync.version import VERSION
 from tests.sync.town import CONFIG, LONG_AGO, Town
 
@@ -191,7 +192,7 @@ def test_a_bug_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(commands, "connectors", broken)
+    monkeypatch.setattr(looking, "connectors", broken)
     with pytest.raises(SystemExit) as stop:
         cli.main(["connectors"])
     assert stop.value.code == 70

@@ -1,0 +1,107 @@
+"""First steps: `init`, `check`, and `unstuck` alone."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from connectors.errors import ConnectorError
+from rules import loader
+from sync import clock as clocks
+from sync import config as configs
+from sync.commands.shared import (
+    load,
+    opened_store,
+    warn,
+)
+from sync.config import Config
+from sync.sources import make
+from sync.stops import Exit, InvalidStop
+from sync.today import today
+
+
+def welcome(path: Path | None, help_text: str) -> None:
+    """What `unstuck` alone prints: help, and the first thing to do."""
+    click.echo(help_text)
+    try:
+        found = configs.find(path)
+    except InvalidStop:
+        click.echo("\nThere is no config yet. Begin with `unstuck init .`")
+    else:
+        click.echo(f"\nThe config is {found}. See how things stand with `unstuck status`.")
+
+
+def init(folder: Path) -> None:
+    """Write config.toml and rules.d/, never over a file that exists."""
+    existing = [path for path in (folder / "config.toml", folder / "rules.d") if path.exists()]
+    if existing:
+        raise InvalidStop(f"{existing[0]} exists already; name another folder, or move it away first.")
+    try:
+        (folder / "rules.d").mkdir(parents=True)
+        (folder / "config.toml").write_text(example_config(), encoding="utf-8")
+        for pack in loader.builtin_files():
+            shutil.copyfile(pack, folder / "rules.d" / pack.name)
+    except OSError as error:
+        raise InvalidStop(f"{folder}: cannot be written to ({error.strerror}); name another folder.") from error
+    click.echo(f"Wrote {folder / 'config.toml'} and {folder / 'rules.d'}.")
+    click.echo("Next: describe your tools in config.toml, then `unstuck check`, `unstuck check --live`, `unstuck run`.")
+
+
+def example_config() -> str:
+    """The shipped config.example.toml: beside this module in a wheel, at the top of a checkout."""
+    packaged = resources.files("sync") / "config.example.toml"
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "config.example.toml").read_text(encoding="utf-8")
+
+
+def check(path: Path | None, live: bool) -> int:
+    """Config, rules, store; with `live` also what each tool says."""
+    config, ruleset = load(path)
+    today(config, clocks.read().now)
+    for source in config.sources.values():
+        make(source, writable=False).close()
+    click.echo(f"{config.path}: fine, {len(config.sources)} source(s).")
+    warn(ruleset, config)
+    click.echo(f"Rules: {len(ruleset.rules)} in {len(ruleset.files)} file(s), fine.")
+    _check_store(config)
+    return _check_live(config) if live else Exit.FINE
+
+
+def _check_store(config: Config) -> None:
+    import sqlite_utils.utils
+
+    library = sqlite_utils.utils.sqlite3
+    if library is not sqlite3:
+        raise InvalidStop(
+            f"sqlite-utils uses {library.__name__} here, a second SQLite library, and two of them on one file corrupt "
+            f"it; uninstall {library.__name__.split('.')[0]} from this environment."
+        )
+    if not config.store.exists():
+        click.echo(f"Store: {config.store} will be made by the first run.")
+        return
+    with opened_store(config, create=False) as store:
+        verdict = store.value("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise InvalidStop(f"{config.store}: is damaged ({verdict}); restore it from a backup.")
+        click.echo(f"Store: {config.store} is sound, {store.value('SELECT count(*) FROM item')} item(s).")
+
+
+def _check_live(config: Config) -> int:
+    failed = False
+    for source in config.sources.values():
+        connector = make(source, writable=False)
+        try:
+            for notice in connector.check():
+                failed = failed or notice.level == "problem"
+                click.echo(f"{source.name}: {notice.level}: {notice.text}")
+        except ConnectorError as error:
+            failed = True
+            click.echo(f"{source.name}: problem: {error}.")
+        finally:
+            connector.close()
+    return Exit.PARTLY if failed else Exit.FINE

@@ -1,0 +1,160 @@
+"""Commands that pull and plan, and may write: `run`, `plan`, `apply`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rules.ruleset import RuleSet
+from sync import clock as clocks
+from sync import config as configs
+from sync import output, planfile
+from sync.brakes import NAMES as BRAKES
+from sync.commands.shared import (
+    load,
+    opened_store,
+    progress,
+    rehearsal_note,
+    short,
+)
+from sync.config import Config
+from sync.lock import locked
+from sync.plan import Plan
+from sync.run import cycle
+from sync.stops import Exit, InvalidStop
+from sync.summary import RunReport, Wish
+
+
+def run(
+    path: Path | None, apply_: bool | None, source: str | None, full: bool, force: Sequence[str], as_json: bool
+) -> int:
+    """One cycle."""
+    config, ruleset = load(path)
+    wish = Wish(
+        command="run",
+        apply=config.apply if apply_ is None else apply_,
+        source=source,
+        full=full,
+        force=_forced(force),
+        progress=progress(),
+    )
+    return _run_and_tell(config, ruleset, wish, as_json)
+
+
+def _forced(names: Sequence[str]) -> frozenset[str]:
+    for name in names:
+        if name not in BRAKES:
+            raise InvalidStop(f"--force {name}: there is no such brake; {configs.did_you_mean(name, BRAKES)}")
+    return frozenset(names)
+
+
+def _cycle(config: Config, ruleset: RuleSet, wish: Wish) -> RunReport:
+    clock = clocks.read()
+    with locked(config.store), opened_store(config, create=True) as store:
+        return cycle(config, ruleset, store, clock, wish)
+
+
+def _run_and_tell(config: Config, ruleset: RuleSet, wish: Wish, as_json: bool) -> int:
+    report = _cycle(config, ruleset, wish)
+    if as_json:
+        output.emit_json(report.as_json())
+        return report.exit_code
+    if sys.stdout.isatty() or sys.stderr.isatty() or _needs_a_person(report):
+        _tell(report)
+    return report.exit_code
+
+
+def _needs_a_person(report: RunReport) -> bool:
+    """Whether cron should mail this: something failed, was refused, or waits to be approved."""
+    return bool(report.problems or report.notices or report.tripped or (not report.applied and not report.plan.empty))
+
+
+def _tell(report: RunReport) -> None:
+    rehearsal_note(report.clock)
+    for source in report.sources:
+        click.echo(
+            f"{source.source}: {len(source.fresh)} collection(s), {source.seen} item(s) read, {source.changed} changed"
+            + (f", {source.vanished} gone" if source.vanished else "")
+        )
+    click.echo(f"{report.findings} finding(s) on {report.plan.considered} item(s).")
+    _tell_plan(report.plan)
+    if report.applied and not report.tripped:
+        written = report.written
+        copies = f", {written.copies} labelled copies" if written.copies else ""
+        click.echo(f"Written: {written.items} item(s), +{written.added} -{written.removed} label(s){copies}.")
+    _tell_troubles(report)
+
+
+def _tell_plan(plan: Plan) -> None:
+    if plan.empty:
+        click.echo("Nothing to change.")
+    for change in plan.changes:
+        for sign, labels in (("+", change.add), ("-", change.remove)):
+            for label in labels:
+                why = "; ".join(reason.text for reason in change.reasons[label])
+                click.echo(f'  {sign} {label}  {change.key}  "{short(change.title)}"  {why}')
+    for source, collection in plan.copies:
+        click.echo(f"  = {source}: the labelled copy of {collection} is made anew from the changed input")
+    for held in plan.held:
+        click.echo(f"  o {held.label}  {held.key}  held back: {held.why}")
+
+
+def _tell_troubles(report: RunReport) -> None:
+    for sentence in report.notices:
+        click.echo(sentence, err=True)
+    for sentence in report.problems:
+        click.echo(sentence, err=True)
+    for brake in report.tripped:
+        click.echo(f"Brake {brake.name}: {brake.sentence}", err=True)
+    if report.refused:
+        click.echo("Nothing was written.", err=True)
+
+
+def plan(path: Path | None, output_file: Path | None, source: str | None, form: str) -> int:
+    """Pull, evaluate, plan, show; and save if asked."""
+    config, ruleset = load(path)
+    report = _cycle(config, ruleset, Wish(command="plan", source=source, progress=progress()))
+    if output_file is not None:
+        planfile.save(output_file, report.plan, ruleset.sha, report.clock.now)
+    if form == "json":
+        output.emit_json(report.plan.as_json())
+    elif form == "csv":
+        rows = [{**change.as_json(), "reasons": _sentences(change.as_json())} for change in report.plan.changes]
+        output.emit(rows, ("source", "key", "title", "add", "remove", "reasons"), "csv", "")
+    else:
+        rehearsal_note(report.clock)
+        _tell_plan(report.plan)
+        if output_file is not None:
+            click.echo(f"Saved to {output_file}. Tick rows in `approve`, then `unstuck apply {output_file}`.")
+    _tell_troubles(report)
+    return report.exit_code
+
+
+def _sentences(change: Mapping[str, Any]) -> str:
+    return "; ".join(reason["reason"] for reason in change["reasons"])
+
+
+def apply(path: Path | None, file: Path, every_row: bool, force: Sequence[str], as_json: bool) -> int:
+    """Apply a saved plan: what was approved, and of that only what is still exactly so."""
+    config, ruleset = load(path)
+    approved = planfile.load(file, ruleset.sha, clocks.read().now, every_row=every_row)
+    if not approved:
+        raise InvalidStop(f"{file}: no row is ticked; put an x into `approve` of the rows to apply, or use --all.")
+    drifted: list[planfile.Row] = []
+
+    def narrow(now: Plan) -> Plan:
+        kept, gone = planfile.narrow(now, approved)
+        drifted.extend(gone)
+        return kept
+
+    wish = Wish(command="apply", apply=True, force=_forced(force), narrow=narrow, progress=progress())
+    code = _run_and_tell(config, ruleset, wish, as_json)
+    for row in drifted:
+        click.echo(
+            f"{row.source}: {row.native_id} changed since the plan was made and was left alone; plan it anew.", err=True
+        )
+    return code or (Exit.PARTLY if drifted else Exit.FINE)

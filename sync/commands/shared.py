@@ -1,0 +1,121 @@
+"""What several commands need: the config with its rules, the open store, and how a line is cut short."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rules import engine, loader
+from rules.ruleset import RuleSet
+from sync import clock as clocks
+from sync import config as configs
+from sync.config import Config
+from sync.stops import InvalidStop
+from sync.store import Store, explain_error, open_store
+from sync.today import today
+
+
+def load(path: Path | None) -> tuple[Config, RuleSet]:
+    """Config and rules, or `InvalidStop` with all mistakes of whichever fails first."""
+    config = configs.load(configs.find(path))
+    return config, load_rules(rule_files(config), config.prefix)
+
+
+def rule_files(config: Config) -> list[Path]:
+    """The rule files that are in force. Raises `InvalidStop` for a name that finds none."""
+    if not config.rules:
+        return loader.builtin_files()
+    files: list[Path] = []
+    for pattern in config.rules:
+        found = sorted(path for path in config.folder.glob(pattern) if path.is_file())
+        if not found:
+            raise InvalidStop(f'{config.path}: rules: "{pattern}" finds no file below {config.folder}; correct it.')
+        files += [path for path in map(_from_here, found) if path not in files]
+    return files
+
+
+def _from_here(path: Path) -> Path:
+    """As a person who stands in this folder would name it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def load_rules(files: Sequence[Path], prefix: str) -> RuleSet:
+    try:
+        return loader.load(files, prefix=prefix)
+    except loader.RuleErrors as errors:
+        raise InvalidStop(*(str(problem) for problem in errors.problems)) from errors
+
+
+@contextmanager
+def opened_store(config: Config, *, create: bool) -> Iterator[Store]:
+    """The open store; whatever SQLite says of it while it is used becomes one sentence."""
+    with open_store(config.store, create=create) as store:
+        try:
+            yield store
+        except sqlite3.DatabaseError as error:
+            raise InvalidStop(explain_error(config.store, error)) from error
+
+
+def rehearsal_note(clock: clocks.Clock) -> None:
+    if clock.rehearsal:
+        click.echo(f"Rehearsal: UNSTUCK_NOW sets the clock to {clock.now:%d %b %Y %H:%M} UTC.", err=True)
+
+
+def progress() -> Callable[[str], None]:
+    """Say what is being done, to people who watch."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+    return lambda doing: click.echo(f"… {doing}", err=True)
+
+
+def short(title: str, most: int = 60) -> str:
+    line = " ".join(title.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+@contextmanager
+def looking(path: Path | None) -> Iterator[tuple[Config, Store]]:
+    """A store to look at, with `work_item` as of now."""
+    config = configs.load(configs.find(path))
+    clock = clocks.read()
+    rehearsal_note(clock)
+    with opened_store(config, create=False) as store:
+        engine.prepare(store.connection, today(config, clock.now))
+        yield config, store
+
+
+def only_source(config: Config, source: str | None) -> tuple[str, tuple[str, ...]]:
+    if source is None:
+        return "", ()
+    if source not in config.sources:
+        raise InvalidStop(f'There is no source "{source}"; {configs.did_you_mean(source, list(config.sources))}')
+    return "WHERE source = ?", (source,)
+
+
+def warn(ruleset: RuleSet, config: Config | None) -> int:
+    forbidden, longest = {}, {}
+    for source in config.sources.values() if config else ():
+        can = source.connector.capabilities
+        forbidden[source.name] = can.label_forbids
+        if can.label_max_length is not None:
+            longest[source.name] = can.label_max_length
+    warnings = loader.lint(ruleset, forbidden, longest)
+    for warning in warnings:
+        click.echo(f"{warning} (warning)")
+    return len(warnings)
+
+
+def items_named(store: Store, key: str) -> list[dict[str, Any]]:
+    found = store.rows(
+        "SELECT id, source, key, title FROM temp.work_item WHERE key = ? COLLATE NOCASE OR native_id = ?",
+        (key, key),
+    )
+    if not found:
+        raise InvalidStop(f'There is no item "{key}" in the store; `unstuck items` lists them.')
+    return found

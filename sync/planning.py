@@ -1,0 +1,52 @@
+"""From findings to a plan: settle open writes, hear what people took off, compare, and check the brakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sync import brakes, ledger
+from sync.clock import Clock
+from sync.config import Config
+from sync.plan import plan_labels
+from sync.store import Store
+from sync.summary import RunReport, Wish
+
+RuleCounts = Mapping[str, tuple[int, int]]
+"""By rule: how many items it matched, and how many it looked at."""
+
+
+def plan_run(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport) -> RuleCounts:
+    """Fill the report's plan and brakes. Returns the rules' counts of the last run that no brake stopped."""
+    report.vetoes = _hear(config, store, clock, report)
+    considered = ledger.considered(store.connection)
+    plan = plan_labels(
+        ledger.states(store.connection), sum(considered.values()), ledger.outdated_copies(store.connection)
+    )
+    report.plan = wish.narrow(plan) if wish.narrow else plan
+    before = _counts_before(store)
+    shrunk = [sentence for source in report.sources for sentence in source.shrunk]
+    tripped = brakes.check(report.plan, considered, config.brakes, shrunk, report.counts, before)
+    report.tripped = [brake for brake in tripped if brake.name not in wish.force]
+    return before
+
+
+def _hear(config: Config, store: Store, clock: Clock, report: RunReport) -> int:
+    """Settle what a killed run left open, and notice what people took off. Returns how many vetoes are new."""
+    can_write = {name for name, source in config.sources.items() if source.connector.capabilities.writes}
+    fresh = [
+        (source.source, collection)
+        for source in report.sources
+        for collection in source.fresh
+        if source.source in can_write
+    ]
+    with store.transaction() as connection:
+        ledger.remember_fresh(connection, fresh)
+        ledger.settle(connection, clock.now)
+        return ledger.notice_people(connection, clock.now, config.veto_days)
+
+
+def _counts_before(store: Store) -> RuleCounts:
+    return {
+        row["rule"]: (row["matched"], row["considered"])
+        for row in store.rows("SELECT rule, matched, considered FROM rule_count")
+    }

@@ -1,0 +1,113 @@
+"""What a run was asked for, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules import engine
+from sync import brakes
+from sync.apply import ApplyReport
+from sync.clock import Clock
+from sync.plan import Plan
+from sync.pull import SourceReport
+from sync.stops import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What this run was asked for."""
+
+    command: str
+    apply: bool = False
+    source: str | None = None
+    full: bool = False
+    force: frozenset[str] = frozenset()
+    """Brakes lifted for this run."""
+    narrow: Callable[[Plan], Plan] | None = None
+    """Applied to the plan before brakes: keeps the approved changes of a saved plan only."""
+    progress: Callable[[str], None] = lambda _: None
+    """Told what is being done, for people who watch."""
+
+
+@dataclass(slots=True)
+class RunReport:
+    """How a run went: what is printed, and what `--json` shows."""
+
+    run_id: int
+    clock: Clock
+    applied: bool
+    sources: list[SourceReport] = field(default_factory=list)
+    counts: Sequence[engine.RuleCount] = ()
+    rule_failures: list[str] = field(default_factory=list)
+    findings: int = 0
+    vetoes: int = 0
+    plan: Plan = field(default_factory=lambda: Plan(0))
+    tripped: list[brakes.Tripped] = field(default_factory=list)
+    written: ApplyReport = field(default_factory=ApplyReport)
+
+    @property
+    def problems(self) -> list[str]:
+        """Every sentence about something that failed."""
+        return [
+            *(sentence for source in self.sources for sentence in source.problems),
+            *self.rule_failures,
+            *self.written.problems,
+        ]
+
+    @property
+    def notices(self) -> list[str]:
+        """Every sentence that is worth knowing, though nothing failed."""
+        return [sentence for source in self.sources for sentence in source.notices]
+
+    @property
+    def refused(self) -> bool:
+        """Whether a brake stopped the run. A vanished part of a source stops it even where it only planned."""
+        return bool(self.tripped) and (self.applied or any(brake.name == "shrink" for brake in self.tripped))
+
+    @property
+    def exit_code(self) -> Exit:
+        """As documented in docs/operations.md."""
+        if self.refused:
+            return Exit.UNSAFE
+        return Exit.PARTLY if self.problems else Exit.FINE
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of docs/json.md."""
+        return {
+            "run": self.run_id,
+            "now": self.clock.now.isoformat().replace("+00:00", "Z"),
+            "rehearsal": self.clock.rehearsal,
+            "applied": self.applied and not self.refused,
+            "exit_code": int(self.exit_code),
+            "sources": [
+                {
+                    "source": source.source,
+                    "collections": len(source.fresh),
+                    "items": source.seen,
+                    "changed": source.changed,
+                    "vanished": source.vanished,
+                    "problems": source.problems,
+                    "notices": source.notices,
+                }
+                for source in self.sources
+            ],
+            "findings": self.findings,
+            "vetoes": self.vetoes,
+            "considered": self.plan.considered,
+            "planned": {
+                "items": len(self.plan.changes),
+                "add": sum(len(change.add) for change in self.plan.changes),
+                "remove": sum(len(change.remove) for change in self.plan.changes),
+                "copies": len(self.plan.copies),
+            },
+            "brakes": [{"name": brake.name, "why": brake.sentence} for brake in self.tripped],
+            "written": {
+                "items": self.written.items,
+                "added": self.written.added,
+                "removed": self.written.removed,
+                "copies": self.written.copies,
+            },
+            "problems": self.problems,
+        }

@@ -1,0 +1,51 @@
+"""The clock, calendars and words that rules are evaluated with, from config."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import date, datetime
+
+from rules import calendar as calendars
+from rules import engine
+from rules.grading import SHIPPED
+from sync.config import CalendarTerms, Config
+from sync.stops import InvalidStop
+from sync.store import Store
+
+_YEARS_BACK, _YEARS_ON = 30, 3
+"""Public holidays are known to the calendar for so many years."""
+
+
+def today(config: Config, now: datetime) -> engine.Today:
+    """The clock, calendar and words that rules are evaluated with. Raises `InvalidStop` for an unknown country."""
+    calendar = _calendar(config, "calendar", config.calendar, now)
+    named = [
+        replace(_calendar(config, f"calendars.{name}", terms, now), name=name)
+        for name, terms in config.calendars.items()
+    ]
+    words = (*SHIPPED, *config.placeholders)
+    return engine.Today(
+        now, config.timezone, calendar, review_days=config.review_days, placeholders=words, others=tuple(named)
+    )
+
+
+def _calendar(config: Config, place: str, terms: CalendarTerms, now: datetime) -> calendars.Calendar:
+    first, last = now.year - _YEARS_BACK, now.year + _YEARS_ON
+    try:
+        return calendars.make(terms.country, terms.region, terms.weekend, terms.days_off, first, last)
+    except ValueError as error:
+        raise InvalidStop(f"{config.path}: {place}: {error}") from error
+
+
+def keep_calendar(store: Store, moment_: engine.Today) -> None:
+    """Keep the business days in the store, for people who query it with other programs."""
+    weeks = [[sorted(calendar.weekend), sorted(map(str, calendar.holidays))] for calendar in moment_.calendars]
+    meaning = [weeks, moment_.now.year]
+    signature = hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:16]
+    if store.setting("calendar") != signature:
+        first, last = (date(moment_.now.year + years, 1, 1) for years in (-_YEARS_BACK, _YEARS_ON))
+        with store.transaction() as connection:
+            calendars.fill(connection, moment_.calendars, first, last)
+            store.remember("calendar", signature)
