@@ -97,7 +97,7 @@ def run(
 
 
 @unstuck.command()
-@click.option("-o", "--output", type=_PATH, help="Save the plan as .json or .csv, to tick and apply.")
+@click.option("-o", "--output", type=_PATH, help="Save the plan as .csv, .xlsx or .json, to tick and apply.")
 @click.option("--source", help="Only this source.")
 @_FORMAT
 @click.pass_obj
@@ -108,17 +108,51 @@ def plan(config: Path | None, output: Path | None, source: str | None, form: str
     sys.exit(runs.plan(config, output, source, form))
 
 
+_REALLY = click.option("--apply", "apply_", is_flag=True, help="Write. Without it, only show what would be written.")
+_FORCE = click.option("--force", multiple=True, metavar="BRAKE", help="Lift this brake for this run.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+
+
 @unstuck.command(name="apply")
-@click.argument("file", type=_PATH)
+@click.argument("file", type=_PATH, required=False)
+@click.option("--expect", metavar="SHA", help="Instead of FILE: apply the plan of now if it is exactly the one of SHA.")
 @click.option("--all", "every_row", is_flag=True, help="Apply every row, ticked or not.")
-@click.option("--force", multiple=True, metavar="BRAKE", help="Lift this brake for this run.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@_FORCE
+@_JSON
 @click.pass_obj
-def apply_(config: Path | None, file: Path, every_row: bool, force: tuple[str, ...], as_json: bool) -> None:
+def apply_(
+    config: Path | None, file: Path | None, expect: str | None, every_row: bool, force: tuple[str, ...], as_json: bool
+) -> None:
     """Apply the ticked rows of a saved plan, exactly those."""
     from sync.commands import runs
 
-    sys.exit(runs.apply(config, file, every_row, force, as_json))
+    sys.exit(runs.apply(config, file, expect, every_row, force, as_json))
+
+
+@unstuck.command()
+@click.argument("run", type=int)
+@_REALLY
+@_FORCE
+@_JSON
+@click.pass_obj
+def undo(config: Path | None, run: int, apply_: bool, force: tuple[str, ...], as_json: bool) -> None:
+    """Take back what RUN wrote, where it is still as that run left it. `unstuck status` numbers the runs."""
+    from sync.commands import runs
+
+    sys.exit(runs.undo(config, run, apply_, force, as_json))
+
+
+@unstuck.command()
+@click.option("--source", help="Only this source.")
+@_REALLY
+@_FORCE
+@_JSON
+@click.pass_obj
+def retire(config: Path | None, source: str | None, apply_: bool, force: tuple[str, ...], as_json: bool) -> None:
+    """Take off every label that unstuck ever put on, and nothing else."""
+    from sync.commands import runs
+
+    sys.exit(runs.retire(config, source, apply_, force, as_json))
 
 
 @unstuck.command()

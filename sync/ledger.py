@@ -85,8 +85,14 @@ def notice_people(connection: sqlite3.Connection, now: datetime, veto_days: int)
     return vetoes.rowcount
 
 
-def states(connection: sqlite3.Connection) -> Iterator[ItemState]:
-    """Every item of a fresh collection at which a label is at stake, with all that planning needs."""
+def states(connection: sqlite3.Connection, also: Iterable[int] = ()) -> Iterator[ItemState]:
+    """Every item of a fresh collection at which a label is at stake, with all that planning needs.
+
+    That is: where rules found something, where a label of ours is, and the items `also`.
+    """
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS at_stake (item_id INTEGER PRIMARY KEY)")
+    connection.execute("DELETE FROM temp.at_stake")
+    connection.executemany("INSERT INTO temp.at_stake VALUES (?)", [(item_id,) for item_id in also])
     desired: dict[int, dict[str, list[Reason]]] = defaultdict(lambda: defaultdict(list))
     for item_id, label, rule, text in connection.execute(
         "SELECT item_id, label, rule, reason FROM finding ORDER BY item_id, rule"
@@ -105,7 +111,7 @@ def states(connection: sqlite3.Connection) -> Iterator[ItemState]:
         "c.copy_outdated FROM item i JOIN temp.fresh f ON f.source = i.source AND f.collection = i.collection "
         "JOIN collection c ON c.source = i.source AND c.native_id = i.collection "
         "WHERE i.missing_since IS NULL AND (i.id IN (SELECT item_id FROM finding) "
-        "OR i.id IN (SELECT item_id FROM ledger)) ORDER BY i.id"
+        "OR i.id IN (SELECT item_id FROM ledger) OR i.id IN (SELECT item_id FROM temp.at_stake)) ORDER BY i.id"
     ):
         item_id, source, native_id, key, title, collection, owner, version, labels, outdated = row
         mine = ours.get(item_id, {})

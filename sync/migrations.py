@@ -146,3 +146,12 @@ def m006_described_metrics(db: Database) -> None:
     if "metric_described" not in db.table("item").columns_dict:
         db.conn.execute("ALTER TABLE item ADD COLUMN metric_described INTEGER NOT NULL DEFAULT 0")
     db.conn.execute(table.view_sql("VIEW work_item"))
+
+
+@migrations()
+def m011_undo(db: Database) -> None:
+    """A label stays off because a person took it off in the tool, or because a run was undone."""
+    if "cause" not in db.table("veto").columns_dict:
+        db.conn.execute("ALTER TABLE veto ADD COLUMN cause TEXT NOT NULL DEFAULT 'person'")
+    db.conn.execute("CREATE INDEX IF NOT EXISTS journal_of_run ON journal (run_id)")
+    db.conn.execute("CREATE INDEX IF NOT EXISTS journal_of_label ON journal (item_id, label)")

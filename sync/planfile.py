@@ -1,6 +1,6 @@
 """Saved plans: written by `unstuck plan -o`, ticked by a person, applied exactly so by `unstuck apply`.
 
-JSON and CSV hold the same. Each row carries a checksum over all but its tick and its wording, and names the rules
+JSON, CSV and XLSX hold the same. Each row carries a checksum over all but its tick and its wording, and names the rules
 that it was made from, so that an edit beyond ticks, an old plan, or one made from other rules is refused.
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from rules.table import moment
 from sync.plan import Plan, PlannedChange
@@ -46,13 +48,11 @@ class Row:
 
 
 def save(path: Path, plan: Plan, rules_sha: str, now: datetime) -> None:
-    """Write a plan as .json or .csv, no row ticked. Raises `InvalidStop` for another ending or an unwritable file."""
+    """Write a plan as .json, .csv or .xlsx, no row ticked. Raises `InvalidStop` where that can't be done."""
+    refuse_ending(path)
     name = f"{moment(now)} {rules_sha}"
-    writers = {".json": _write_json, ".csv": _write_csv}
-    if path.suffix.lower() not in writers:
-        raise InvalidStop(f"{path}: a plan is saved as .json or .csv; name a file that ends so.")
     try:
-        writers[path.suffix.lower()](path, plan, name)
+        _WRITERS[path.suffix.lower()](path, plan, name)
     except OSError as error:
         raise InvalidStop(f"{path}: cannot be written ({error.strerror}); name another file.") from error
 
@@ -72,12 +72,52 @@ def _write_csv(path: Path, plan: Plan, name: str) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, _COLUMNS)
         writer.writeheader()
-        for row in _rows(plan, name):
-            reasons = "; ".join(reason["reason"] for reason in row["reasons"])
-            labels = {key: "; ".join(row[key]) for key in ("add", "remove")}
-            texts = {key: harmless(row[key] or "") for key in ("source", "key", "title", "owner", "native_id")}
-            rest = {"approve": "", "reasons": harmless(reasons), "plan": name, "check": row["check"]}
-            writer.writerow({**texts, **labels, **rest})
+        writer.writerows(_cells(plan, name))
+
+
+def _cells(plan: Plan, name: str) -> Iterator[dict[str, str]]:
+    """The rows of a table, as text."""
+    for row in _rows(plan, name):
+        reasons = "; ".join(reason["reason"] for reason in row["reasons"])
+        labels = {key: "; ".join(row[key]) for key in ("add", "remove")}
+        texts = {key: harmless(row[key] or "") for key in ("source", "key", "title", "owner", "native_id")}
+        rest = {"approve": "", "reasons": harmless(reasons), "plan": name, "check": row["check"]}
+        yield {**texts, **labels, **rest}
+
+
+def _write_xlsx(path: Path, plan: Plan, name: str) -> None:
+    """A sheet to tick rows in: the header stays in sight and filters, and what only a program reads is hidden."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    book = Workbook()
+    sheet = book.create_sheet("Plan", 0)
+    sheet.append(_COLUMNS)
+    for cells in _cells(plan, name):
+        sheet.append([_FORBIDDEN.sub("", cells[column]) for column in _COLUMNS])
+    for number, column in enumerate(_COLUMNS, start=1):
+        sheet.cell(1, number).font = Font(bold=True)
+        shape = sheet.column_dimensions[get_column_letter(number)]
+        shape.width, shape.hidden = _WIDTHS.get(column, 16), column in ("native_id", "plan", "check")
+    sheet.freeze_panes, sheet.auto_filter.ref = "B2", sheet.dimensions
+    tick = DataValidation("list", formula1='"x"', allow_blank=True)
+    tick.add(f"A2:A{max(2, sheet.max_row)}")
+    sheet.add_data_validation(tick)
+    book.save(path)
+
+
+_WRITERS = {".json": _write_json, ".csv": _write_csv, ".xlsx": _write_xlsx}
+_WIDTHS = {"approve": 9, "title": 50, "reasons": 60}
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""What a cell of a workbook cannot hold."""
+
+
+def refuse_ending(path: Path) -> None:
+    """Raises `InvalidStop` for a file whose name does not say how a plan is to be saved."""
+    if path.suffix.lower() not in _WRITERS:
+        raise InvalidStop(f"{path}: a plan is saved as .csv, .xlsx or .json; name a file that ends so.")
 
 
 def harmless(text: str) -> str:
@@ -125,23 +165,44 @@ def _ticked(value: object) -> bool:
 
 def _read(path: Path) -> list[tuple[Row, Mapping[str, Any]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return [_row(values) for values in _parse(path, text)]
+        parse = {".csv": _parse_csv, ".xlsx": _parse_xlsx}.get(path.suffix.lower(), _parse_json)
+        return [_row(values) for values in parse(path)]
     except OSError as error:
         raise InvalidStop(
             f"{path}: cannot be read ({error.strerror}); name a plan saved with `unstuck plan -o`."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, BadZipFile) as error:
         raise InvalidStop(f"{path}: is not a saved plan; make one with `unstuck plan -o`.") from error
 
 
-def _parse(path: Path, text: str) -> Sequence[Mapping[str, Any]]:
-    if path.suffix.lower() == ".csv":
-        dialect = csv.Sniffer().sniff(text.split("\n", 1)[0], ",;\t")
-        rows = csv.DictReader(text.splitlines(), dialect=dialect)
-        return [{**row, **_plain(row), "add": _labels(row["add"]), "remove": _labels(row["remove"])} for row in rows]
-    changes: list[Mapping[str, Any]] = json.loads(text)["changes"]
+def _parse_json(path: Path) -> Sequence[Mapping[str, Any]]:
+    changes: list[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["changes"]
     return changes
+
+
+def _parse_csv(path: Path) -> Sequence[Mapping[str, Any]]:
+    text = path.read_text(encoding="utf-8-sig")
+    dialect = csv.Sniffer().sniff(text.split("\n", 1)[0], ",;\t")
+    return [_from_cells(row) for row in csv.DictReader(text.splitlines(), dialect=dialect)]
+
+
+def _parse_xlsx(path: Path) -> Sequence[Mapping[str, Any]]:
+    from openpyxl import load_workbook
+
+    book = load_workbook(path, read_only=True, data_only=True)
+    try:
+        header, *rows = ([_text(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True))
+    finally:
+        book.close()
+    return [_from_cells(dict(zip(header, row, strict=False))) for row in rows if any(row)]
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _from_cells(row: Mapping[str, str]) -> Mapping[str, Any]:
+    return {**row, **_plain(row), "add": _labels(row["add"]), "remove": _labels(row["remove"])}
 
 
 def _labels(cell: str) -> list[str]:

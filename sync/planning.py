@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sync import brakes, ledger
+from sync import brakes, ledger, takeback
 from sync.clock import Clock
 from sync.config import Config
-from sync.plan import plan_labels
+from sync.plan import Plan, plan_labels
 from sync.store import Store
 from sync.summary import RunReport, Wish
+from sync.takeback import Aim
 
 RuleCounts = Mapping[str, tuple[int, int]]
 """By rule: how many items it matched, and how many it looked at."""
@@ -26,8 +27,42 @@ def plan_run(config: Config, store: Store, clock: Clock, wish: Wish, report: Run
     before = _counts_before(store)
     shrunk = [sentence for source in report.sources for sentence in source.shrunk]
     tripped = brakes.check(report.plan, considered, config.brakes, shrunk, report.counts, before)
-    report.tripped = [brake for brake in tripped if brake.name not in wish.force]
+    report.tripped = [*_unexpected(report.plan, wish), *(brake for brake in tripped if brake.name not in wish.force)]
     return before
+
+
+def plan_taking_back(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport, aim: Aim) -> None:
+    """Fill the report's plan with what takes back `aim`.
+
+    How much that is, the operator was shown: of the brakes, only a source that shrank stops it.
+    """
+    report.vetoes = _hear(config, store, clock, report)
+    connection = store.connection
+    considered = sum(ledger.considered(connection).values())
+    states, copies = ledger.states(connection, aim.items), ledger.outdated_copies(connection)
+    report.plan = takeback.plan(states, considered, copies, aim)
+    report.unreached = [_unreached(source, labels) for source, labels in takeback.out_of_reach(connection, aim)]
+    shrunk = [sentence for source in report.sources for sentence in source.shrunk]
+    report.tripped = [brakes.Tripped("shrink", sentence) for sentence in shrunk if "shrink" not in wish.force]
+
+
+def _unreached(source: str, labels: int) -> str:
+    return (
+        f"{source}: {labels} label(s) to take back are where this run got no answer (see above, or the source is "
+        "not in the config any more); they stay: do it again once it answers."
+    )
+
+
+def _unexpected(plan: Plan, wish: Wish) -> list[brakes.Tripped]:
+    if wish.expect is None or wish.expect == plan.sha:
+        return []
+    return [
+        brakes.Tripped(
+            "expect",
+            f"the plan is {plan.sha} now and {wish.expect} was expected: something changed since; look at it with "
+            "`unstuck plan`, and expect the new one if it is right.",
+        )
+    ]
 
 
 def _hear(config: Config, store: Store, clock: Clock, report: RunReport) -> int:

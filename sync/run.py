@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 
+from connectors.base import Connector
 from rules import table
 from rules.ruleset import RuleSet
-from sync import findings
+from sync import findings, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config
-from sync.planning import RuleCounts, plan_run
+from sync.planning import RuleCounts, plan_run, plan_taking_back
 from sync.sources import chosen, opened_connector, pull_all, refuse_rehearsal
 from sync.store import Store
 from sync.summary import RunReport, Wish
+from sync.takeback import Aim
 from sync.today import keep_calendar, today
 
 
@@ -30,11 +33,34 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         pull_all(config, store, sources, connectors, clock, wish, report)
         _evaluate(config, ruleset, store, clock, wish, report)
         before = plan_run(config, store, clock, wish, report)
-        if wish.apply and not report.tripped:
-            wish.progress("writing labels" if not report.plan.empty else "nothing to write")
-            report.written = apply_plan(store, report.plan, connectors, run_id, clock.now)
+        _write(store, connectors, clock, wish, report)
         _finish(store, clock, report, before)
     return report
+
+
+def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) -> RunReport:
+    """Pull, and take back what `aim` names, on an open, locked store. Rules are not asked."""
+    sources = [source for source in chosen(config, wish) if source.name in takeback.sources(store.connection, aim)]
+    if wish.apply:
+        refuse_rehearsal(sources, clock)
+    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply)
+    with ExitStack() as opened:
+        connectors = {source.name: opened_connector(opened, source, wish) for source in sources}
+        pull_all(config, store, sources, connectors, clock, wish, report)
+        report.findings = store.value("SELECT count(*) FROM finding")
+        plan_taking_back(config, store, clock, wish, report, aim)
+        if wish.apply and not report.tripped:
+            with store.transaction() as connection:
+                takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
+        _write(store, connectors, clock, wish, report)
+        _finish(store, clock, report, {})
+    return report
+
+
+def _write(store: Store, connectors: Mapping[str, Connector], clock: Clock, wish: Wish, report: RunReport) -> None:
+    if wish.apply and not report.tripped:
+        wish.progress("writing labels" if not report.plan.empty else "nothing to write")
+        report.written = apply_plan(store, report.plan, connectors, report.run_id, clock.now)
 
 
 def _begin(store: Store, clock: Clock, wish: Wish) -> int:

@@ -25,6 +25,8 @@ class Wish:
     full: bool = False
     force: frozenset[str] = frozenset()
     """Brakes lifted for this run."""
+    expect: str | None = None
+    """Only the plan of this SHA is applied."""
     narrow: Callable[[Plan], Plan] | None = None
     """Applied to the plan before brakes: keeps the approved changes of a saved plan only."""
     progress: Callable[[str], None] = lambda _: None
@@ -41,6 +43,8 @@ class RunReport:
     sources: list[SourceReport] = field(default_factory=list)
     counts: Sequence[engine.RuleCount] = ()
     rule_failures: list[str] = field(default_factory=list)
+    unreached: list[str] = field(default_factory=list)
+    """Where labels that are to be taken back lie beyond this run."""
     findings: int = 0
     vetoes: int = 0
     plan: Plan = field(default_factory=lambda: Plan(0))
@@ -53,6 +57,7 @@ class RunReport:
         return [
             *(sentence for source in self.sources for sentence in source.problems),
             *self.rule_failures,
+            *self.unreached,
             *self.written.problems,
         ]
 

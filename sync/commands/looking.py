@@ -96,8 +96,9 @@ def _held_labels(store: Store, item_id: int) -> list[dict[str, Any]]:
     return store.rows(
         "SELECT label, 'put on by us on ' || substr(put_at, 1, 10) AS state FROM ledger "
         "WHERE item_id = ?1 AND off_at IS NULL UNION ALL "
-        "SELECT label, 'taken off by a person; stays off until ' || substr(until, 1, 10) || ', or until the status "
-        "changes' FROM veto WHERE item_id = ?1 ORDER BY 1",
+        "SELECT label, CASE cause WHEN 'undo' THEN 'taken back with `unstuck undo`' ELSE 'taken off by a person' END "
+        "|| '; stays off until ' || substr(until, 1, 10) || ', or until the status changes' "
+        "FROM veto WHERE item_id = ?1 ORDER BY 1",
         (item_id,),
     )
 

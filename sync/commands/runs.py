@@ -12,7 +12,7 @@ import click
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
-from sync import output, planfile
+from sync import output, planfile, takeback
 from sync.brakes import NAMES as BRAKES
 from sync.commands.shared import (
     load,
@@ -24,9 +24,11 @@ from sync.commands.shared import (
 from sync.config import Config
 from sync.lock import locked
 from sync.plan import Plan
-from sync.run import cycle
+from sync.run import cycle, take_back
 from sync.stops import Exit, InvalidStop
+from sync.store import Store
 from sync.summary import RunReport, Wish
+from sync.takeback import Aim
 
 
 def run(
@@ -59,12 +61,10 @@ def _cycle(config: Config, ruleset: RuleSet, wish: Wish) -> RunReport:
 
 
 def _run_and_tell(config: Config, ruleset: RuleSet, wish: Wish, as_json: bool) -> int:
+    """Quiet where nobody watches and nobody is needed."""
     report = _cycle(config, ruleset, wish)
-    if as_json:
-        output.emit_json(report.as_json())
-        return report.exit_code
-    if sys.stdout.isatty() or sys.stderr.isatty() or _needs_a_person(report):
-        _tell(report)
+    if as_json or sys.stdout.isatty() or sys.stderr.isatty() or _needs_a_person(report):
+        _tell(report, as_json)
     return report.exit_code
 
 
@@ -73,7 +73,10 @@ def _needs_a_person(report: RunReport) -> bool:
     return bool(report.problems or report.notices or report.tripped or (not report.applied and not report.plan.empty))
 
 
-def _tell(report: RunReport) -> None:
+def _tell(report: RunReport, as_json: bool) -> None:
+    if as_json:
+        output.emit_json(report.as_json())
+        return
     rehearsal_note(report.clock)
     for source in report.sources:
         click.echo(
@@ -116,6 +119,8 @@ def _tell_troubles(report: RunReport) -> None:
 
 def plan(path: Path | None, output_file: Path | None, source: str | None, form: str) -> int:
     """Pull, evaluate, plan, show; and save if asked."""
+    if output_file is not None:
+        planfile.refuse_ending(output_file)
     config, ruleset = load(path)
     report = _cycle(config, ruleset, Wish(command="plan", source=source, progress=progress()))
     if output_file is not None:
@@ -128,6 +133,8 @@ def plan(path: Path | None, output_file: Path | None, source: str | None, form: 
     else:
         rehearsal_note(report.clock)
         _tell_plan(report.plan)
+        if not report.plan.empty:
+            click.echo(f"Plan {report.plan.sha}.")
         if output_file is not None:
             click.echo(f"Saved to {output_file}. Tick rows in `approve`, then `unstuck apply {output_file}`.")
     _tell_troubles(report)
@@ -138,8 +145,21 @@ def _sentences(change: Mapping[str, Any]) -> str:
     return "; ".join(reason["reason"] for reason in change["reasons"])
 
 
-def apply(path: Path | None, file: Path, every_row: bool, force: Sequence[str], as_json: bool) -> int:
-    """Apply a saved plan: what was approved, and of that only what is still exactly so."""
+def apply(
+    path: Path | None, file: Path | None, expect: str | None, every_row: bool, force: Sequence[str], as_json: bool
+) -> int:
+    """Apply a saved plan, or the one whose SHA is expected."""
+    if (file is None) == (expect is None):
+        raise InvalidStop("Say what to apply: either the file of a saved plan, or --expect with the SHA of a plan.")
+    if file is not None:
+        return _apply_saved(path, file, every_row, force, as_json)
+    config, ruleset = load(path)
+    wish = Wish(command="apply", apply=True, force=_forced(force), expect=expect, progress=progress())
+    return _run_and_tell(config, ruleset, wish, as_json)
+
+
+def _apply_saved(path: Path | None, file: Path, every_row: bool, force: Sequence[str], as_json: bool) -> int:
+    """What was approved, and of that only what is still exactly so."""
     config, ruleset = load(path)
     approved = planfile.load(file, ruleset.sha, clocks.read().now, every_row=every_row)
     if not approved:
@@ -158,3 +178,53 @@ def apply(path: Path | None, file: Path, every_row: bool, force: Sequence[str], 
             f"{row.source}: {row.native_id} changed since the plan was made and was left alone; plan it anew.", err=True
         )
     return code or (Exit.PARTLY if drifted else Exit.FINE)
+
+
+# Taking back
+
+
+def undo(path: Path | None, run_id: int, apply_: bool, force: Sequence[str], as_json: bool) -> int:
+    """Take back what one run wrote, as far as it is still so; without `apply_` only show what that is."""
+    config = configs.load(configs.find(path))
+    wish = Wish(command="undo", apply=apply_, force=_forced(force), progress=progress())
+    with locked(config.store), opened_store(config, create=False) as store:
+        _refuse_unknown(store, run_id)
+        aim = takeback.undoing(store.connection, run_id)
+        report = take_back(config, store, clocks.read(), wish, aim)
+    _tell(report, as_json)
+    if not as_json:
+        _tell_undone(report, aim)
+    return report.exit_code
+
+
+def _refuse_unknown(store: Store, run_id: int) -> None:
+    if store.value("SELECT 1 FROM run WHERE id = ?", (run_id,)) is None:
+        wrote = store.rows("SELECT DISTINCT run_id FROM journal WHERE result = 'done' ORDER BY run_id DESC LIMIT 5")
+        runs = ", ".join(str(row["run_id"]) for row in wrote)
+        known = f"the last that wrote are {runs}" if runs else "none has written anything yet"
+        raise InvalidStop(f"There is no run {run_id}; {known}.")
+
+
+def _tell_undone(report: RunReport, aim: Aim) -> None:
+    if report.plan.empty:
+        return
+    if not report.applied:
+        click.echo(f"Nothing was written; take this back with `unstuck undo {aim.run_id} --apply`.")
+    elif any(change.add for change in report.plan.changes):
+        click.echo("Mend the rules before the next run: it takes off again what they do not ask for.")
+
+
+def retire(path: Path | None, source: str | None, apply_: bool, force: Sequence[str], as_json: bool) -> int:
+    """Take off every label that we ever put, and nothing else; without `apply_` only show which."""
+    config = configs.load(configs.find(path))
+    wish = Wish(command="retire", apply=apply_, source=source, force=_forced(force), progress=progress())
+    with locked(config.store), opened_store(config, create=False) as store:
+        report = take_back(config, store, clocks.read(), wish, takeback.retiring(store.connection, source))
+    _tell(report, as_json)
+    if not as_json and not report.plan.empty:
+        click.echo(
+            "Take `unstuck run` out of cron now, or it labels again."
+            if report.applied
+            else "Nothing was written; take these labels off with `unstuck retire --apply`."
+        )
+    return report.exit_code

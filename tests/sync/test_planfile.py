@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from tests.sync.town import RULES, Town
 
@@ -25,6 +26,9 @@ def tick(path: Path, *keys: str) -> None:
             change["approve"] = change["key"] in keys
         path.write_text(json.dumps(whole))
         return
+    if path.suffix == ".xlsx":
+        tick_sheet(path, *keys)
+        return
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -35,7 +39,16 @@ def tick(path: Path, *keys: str) -> None:
         writer.writerows(rows)
 
 
-@pytest.mark.parametrize("name", ["plan.json", "plan.csv"])
+def tick_sheet(path: Path, *keys: str) -> None:
+    book = load_workbook(path)
+    header, *rows = book.worksheets[0].iter_rows()
+    names = [cell.value for cell in header]
+    for row in rows:
+        row[names.index("approve")].value = "x" if row[names.index("key")].value in keys else None
+    book.save(path)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "plan.csv", "plan.xlsx"])
 def test_only_ticked_rows_are_applied(planned: Town, name: str) -> None:
     path = planned.folder / name
     assert planned.unstuck("plan", "-o", name).code == 0
@@ -97,6 +110,58 @@ def test_no_cell_is_a_formula(planned: Town) -> None:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert '\'=HYPERLINK("x")' in cells
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_no_cell_of_a_workbook_is_a_formula(planned: Town) -> None:
+    planned.add(3, sponsor="", title="bell \x07 and \x0b")
+    assert planned.unstuck("plan", "-o", "plan.xlsx").code == 0
+    cells = [cell for row in load_workbook(planned.folder / "plan.xlsx").worksheets[0].iter_rows() for cell in row]
+    assert '\'=HYPERLINK("x")' in [cell.value for cell in cells]
+    assert {cell.data_type for cell in cells if cell.value is not None} == {"s"}
+
+
+def test_a_workbook_edited_beyond_its_ticks_is_refused(planned: Town) -> None:
+    planned.unstuck("plan", "-o", "plan.xlsx")
+    path = planned.folder / "plan.xlsx"
+    book = load_workbook(path)
+    header = [cell.value for cell in book.worksheets[0][1]]
+    book.worksheets[0].cell(2, header.index("add") + 1).value = "pmo-stuck-20d"
+    book.save(path)
+    said = planned.unstuck("apply", "plan.xlsx", "--all")
+    assert (said.code, planned.writes) == (3, [])
+    assert "row 1 was edited beyond its tick" in said.err
+
+
+@pytest.mark.parametrize("name", ["plan.xlsx", "plan.csv"])
+def test_a_table_that_is_no_plan(planned: Town, name: str) -> None:
+    (planned.folder / name).write_bytes(b"\xff\xfe no plan at all")
+    said = planned.unstuck("apply", name)
+    assert said.code == 2
+    assert said.err == f"{name}: is not a saved plan; make one with `unstuck plan -o`.\n"
+
+
+def test_a_pipeline_applies_the_plan_that_it_expects(planned: Town) -> None:
+    sha = planned.unstuck("plan", "--format", "json").json["sha"]
+    assert f"Plan {sha}." in planned.unstuck("plan").out
+    planned.add(3, sponsor="")
+    said = planned.unstuck("apply", "--expect", sha)
+    assert (said.code, planned.writes) == (3, [])
+    assert f"and {sha} was expected" in said.err
+    now = planned.unstuck("plan", "--format", "json").json["sha"]
+    assert planned.unstuck("apply", "--expect", now).code == 0
+    assert len(planned.writes) == 3
+
+
+def test_what_is_expected_cannot_be_forced(planned: Town) -> None:
+    said = planned.unstuck("apply", "--expect", "0000", "--force", "expect")
+    assert (said.code, planned.writes) == (2, [])
+
+
+@pytest.mark.parametrize("arguments", [(), ("plan.json", "--expect", "0000")])
+def test_either_a_file_or_a_sha(planned: Town, arguments: tuple[str, ...]) -> None:
+    said = planned.unstuck("apply", *arguments)
+    assert (said.code, planned.writes) == (2, [])
+    assert "Say what to apply" in said.err
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "not json", '{"changes": [{}]}', '{"changes": 7}'])
