@@ -108,7 +108,6 @@ BREAKS = (
         "    return\n",
         "stays_off",
     ),
-    Break("5: a person's veto is lifted by undo", "sync/takeback.py", "WHERE cause = 'undo'", "", "outlives_undo"),
     Break(
         "6: a plan writes",
         "sync/run.py",
