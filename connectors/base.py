@@ -7,6 +7,7 @@ the core does. A connector can do nothing until its `capabilities` say that it c
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -78,6 +79,8 @@ class SourceSetup:
     """Where relative paths start: the folder of the config file."""
     writable: bool = False
     """Whether this run may write. A connector that is not writable refuses `apply` with `UnsafeError`."""
+    stop: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+    """Set when the run is to end early: a connector that waits for a host then stops with `BusyError`."""
 
 
 @dataclass(frozen=True, slots=True)

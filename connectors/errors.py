@@ -6,9 +6,25 @@ which source and which item. No message holds a secret, and none needs a traceba
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a host said when it refused, without secrets: for connectors that must tell one refusal from another."""
+
+    status: int
+    said: str = ""
+    """Its own words, shortened. They may be in any language."""
+    body: Any = None
+    """Its JSON, if it sent some."""
+
 
 class ConnectorError(Exception):
     """Ends this source's turn; the others go on. The subclasses say what to do."""
+
+    refusal: Refusal | None = None
 
     def __init__(self, what: str, next_step: str) -> None:
         super().__init__(f"{what}; {next_step}" if next_step else what)

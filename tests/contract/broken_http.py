@@ -3,15 +3,96 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
-from connectors.base import ChangeResult, Collection, Outcome, Page
-from connectors.errors import AccessError, AuthError, BusyError, ConnectorError, InputError, UnsafeError
+from connectors.base import ChangeResult, Collection, Outcome, Page, SourceSetup
+from connectors.errors import (
+    AccessError,
+    AuthError,
+    BusyError,
+    ConnectorError,
+    GoneError,
+    InputError,
+    SetupError,
+    UnsafeError,
+)
 from connectors.model import Cursor, LabelChange
 from tests.fakes.board import TOKEN, BoardConnector
+
+ATTEMPTS = 3
+LATER = "the next run tries again"
+
+
+class HandMade(BoardConnector):
+    """Its own transport instead of ours, where every decision is a method that a broken one can get wrong."""
+
+    def __init__(self, setup: SourceSetup) -> None:
+        super().__init__(setup)
+        self._base = str(setup.options["base_url"])
+        self._session = requests.Session()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _ask(self, method: str, target: str, body: object) -> Any:
+        """The answer to a request, which is tried again where that can help. `target` may be a whole URL."""
+        url = target if "://" in target else self._base + target
+        self.lock(url)
+        for _ in range(ATTEMPTS):
+            response = self.send(method, url, body)
+            if response is None or response.status_code >= 500:
+                self.wait(1)
+            elif response.status_code == 429:
+                self.wait(float(response.headers["Retry-After"]))
+            else:
+                return self.judged(response)
+        return self.given_up()
+
+    def lock(self, url: str) -> None:
+        """Refuse what is not our host, and hosts beyond this machine without encryption."""
+        if urlsplit(url).netloc != urlsplit(self._base).netloc:
+            raise UnsafeError("the tool sent us to another host", "correct base_url if it moved")
+        if urlsplit(url).scheme != "https" and urlsplit(url).hostname != "127.0.0.1":
+            raise SetupError("base_url does not start with https", "correct it")
+
+    def send(self, method: str, url: str, body: object) -> requests.Response | None:
+        """The response; `None` if there came none, or not all of it."""
+        headers = {"Authorization": f"Bearer {self._setup.options['token']}"}
+        try:
+            return self._session.request(method, url, json=body, headers=headers, timeout=5, allow_redirects=False)
+        except requests.RequestException:
+            return None
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def judged(self, response: requests.Response) -> Any:
+        """What a response says, if it is one."""
+        status = response.status_code
+        if status == 401:
+            raise AuthError("the token is not accepted", "renew it")
+        if status == 403:
+            raise AccessError("the token may not do this", "ask the tool's administrator")
+        if status == 404:
+            raise GoneError("it is not there", "correct the config if it moved")
+        if status != 200:
+            raise UnsafeError(f"the tool answered with status {status}, which is none of ours", "correct base_url")
+        return self.parsed(response)
+
+    def parsed(self, response: requests.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError as error:
+            raise InputError("the answer is not JSON", "correct base_url, or wait for a maintenance to end") from error
+
+    def given_up(self) -> Any:
+        raise BusyError("the tool is too busy to answer", LATER)
+
 
 BROKEN: list[tuple[str, type[BoardConnector]]] = []
 
@@ -21,12 +102,12 @@ def breaks(fails: str, connector: type[BoardConnector]) -> None:
     BROKEN.append((fails, connector))
 
 
-class Impatient(BoardConnector):
+class Impatient(HandMade):
     def wait(self, seconds: float) -> None:
         super().wait(min(seconds, 1))
 
 
-class DoesNotKnow429(BoardConnector):
+class DoesNotKnow429(HandMade):
     def send(self, method: str, url: str, body: object) -> requests.Response | None:
         response = super().send(method, url, body)
         if response is not None and response.status_code == 429:
@@ -34,14 +115,14 @@ class DoesNotKnow429(BoardConnector):
         return response
 
 
-class EmptyWhenBusy(BoardConnector):
+class EmptyWhenBusy(HandMade):
     """After the last attempt it makes do with nothing, which looks like an empty board."""
 
     def given_up(self) -> Any:
         return {"cards": [], "next": None}
 
 
-class GivesUpAtOnce(BoardConnector):
+class GivesUpAtOnce(HandMade):
     """No second attempt where there was no good answer; one with a status 429 excepted."""
 
     def send(self, method: str, url: str, body: object) -> requests.Response | None:
@@ -51,14 +132,14 @@ class GivesUpAtOnce(BoardConnector):
         return response
 
 
-class TriesTokensAgain(BoardConnector):
+class TriesTokensAgain(HandMade):
     def judged(self, response: requests.Response) -> Any:
         if response.status_code == 401:
             self.wait(1)
         return super().judged(response)
 
 
-class CallsItAnAccident(BoardConnector):
+class CallsItAnAccident(HandMade):
     """Whatever the status, the next run is to try again."""
 
     def judged(self, response: requests.Response) -> Any:
@@ -68,7 +149,7 @@ class CallsItAnAccident(BoardConnector):
             raise BusyError(error.what, "the next run tries again") from error
 
 
-class ReadsNothingIntoHtml(BoardConnector):
+class ReadsNothingIntoHtml(HandMade):
     def parsed(self, response: requests.Response) -> Any:
         try:
             return super().parsed(response)
@@ -76,7 +157,7 @@ class ReadsNothingIntoHtml(BoardConnector):
             return {"cards": [], "next": None}
 
 
-class FollowsRedirects(BoardConnector):
+class FollowsRedirects(HandMade):
     def send(self, method: str, url: str, body: object) -> requests.Response | None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         response = self._session.request(method, url, json=body, headers=headers, timeout=5)
@@ -85,7 +166,7 @@ class FollowsRedirects(BoardConnector):
         return response
 
 
-class FollowsLinks(BoardConnector):
+class FollowsLinks(HandMade):
     """Wherever the next page is said to be, and with the token."""
 
     def lock(self, url: str) -> None:
@@ -97,12 +178,12 @@ class ForgetsEncryption(FollowsLinks):
         return super().send(method, url, body) if "127.0.0.1" in url else None  # nobody answers there
 
 
-class TokenInTheUrl(BoardConnector):
+class TokenInTheUrl(HandMade):
     def send(self, method: str, url: str, body: object) -> requests.Response | None:
         return super().send(method, f"{url}{'&' if '?' in url else '?'}token={TOKEN}", body)
 
 
-class QuotesTheAnswer(BoardConnector):
+class QuotesTheAnswer(HandMade):
     """An error page may repeat what we sent."""
 
     def judged(self, response: requests.Response) -> Any:
@@ -112,7 +193,7 @@ class QuotesTheAnswer(BoardConnector):
             raise type(error)(f"{error.what} ({response.text[:500]})", error.next_step) from error
 
 
-class LogsItsHeaders(BoardConnector):
+class LogsItsHeaders(HandMade):
     def judged(self, response: requests.Response) -> Any:
         logging.getLogger("board").debug("sent %s", response.request.headers)
         return super().judged(response)
@@ -134,7 +215,7 @@ class HopesForTheBest(BoardConnector):
             return ChangeResult(change.ref, Outcome.DONE)
 
 
-class SendsAndForgets(BoardConnector):
+class SendsAndForgets(HandMade):
     """It writes once, and does not look at what came of it."""
 
     def _ask(self, method: str, target: str, body: object) -> Any:

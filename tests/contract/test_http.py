@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connectors.contract_http import HttpConnectorContract, HttpWorld
+from tests.contract.broken_http import HandMade
 from tests.fakes.board import BoardConnector, BoardWorld
 
 
@@ -18,3 +19,9 @@ class TestBoard(HttpConnectorContract):
         world = BoardWorld()
         yield world
         world.close()
+
+
+class TestHandMade(TestBoard):
+    """What the broken ones are made from keeps it too, so that each fails for what it gets wrong."""
+
+    connector = HandMade

@@ -8,14 +8,10 @@ PUT /cards/1/labels              ["all", "labels"], which replace what was there
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
-
-import requests
 
 from connectors.base import (
     Capabilities,
@@ -29,18 +25,17 @@ from connectors.base import (
     SourceSetup,
 )
 from connectors.contract_http import BadDay, HttpWorld
-from connectors.errors import AccessError, AuthError, BusyError, GoneError, InputError, SetupError, UnsafeError
+from connectors.errors import GoneError, SetupError, UnsafeError
+from connectors.http import Credentials, Http
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
 from tests.fakes.server import Answer, FakeServer, Request
 
 TOKEN = "s3cr3t-t0k3n"
 PAGE_SIZE = 2
-ATTEMPTS = 3
-LATER = "the next run tries again"
 
 
 class BoardConnector:
-    """Every decision is a method of its own, so that a test can break it alone."""
+    """A whole connector to a host: it parses, and leaves politeness to `connectors.http`."""
 
     system: ClassVar[str] = "board"
     summary: ClassVar[str] = "Reads cards of boards; labels go on the cards."
@@ -52,8 +47,8 @@ class BoardConnector:
 
     def __init__(self, setup: SourceSetup) -> None:
         self._setup = setup
-        self._base = str(setup.options["base_url"])
-        self._session = requests.Session()
+        credentials = Credentials.bearer(str(setup.options["token"]))
+        self._http = Http(str(setup.options["base_url"]), credentials, writable=setup.writable, stop=setup.stop)
 
     def check(self) -> Sequence[Notice]:
         return [Notice("fine", f"{len(self._get('/boards'))} boards can be seen")]
@@ -87,7 +82,7 @@ class BoardConnector:
                 yield ChangeResult(change.ref, Outcome.GONE, "the card is not there any more; nothing is to be done")
 
     def close(self) -> None:
-        self._session.close()
+        self._http.close()
 
     # Requests.
 
@@ -104,58 +99,8 @@ class BoardConnector:
         return self._ask("GET", target, None)
 
     def _ask(self, method: str, target: str, body: object) -> Any:
-        """The answer to a request, which is tried again where that can help. `target` may be a whole URL."""
-        url = target if "://" in target else self._base + target
-        self.lock(url)
-        for _ in range(ATTEMPTS):
-            response = self.send(method, url, body)
-            if response is None or response.status_code >= 500:
-                self.wait(1)
-            elif response.status_code == 429:
-                self.wait(float(response.headers["Retry-After"]))
-            else:
-                return self.judged(response)
-        return self.given_up()
-
-    def lock(self, url: str) -> None:
-        """Refuse what is not our host, and hosts beyond this machine without encryption."""
-        if urlsplit(url).netloc != urlsplit(self._base).netloc:
-            raise UnsafeError("the tool sent us to another host", "correct base_url if it moved")
-        if urlsplit(url).scheme != "https" and urlsplit(url).hostname != "127.0.0.1":
-            raise SetupError("base_url does not start with https", "correct it")
-
-    def send(self, method: str, url: str, body: object) -> requests.Response | None:
-        """The response; `None` if there came none, or not all of it."""
-        headers = {"Authorization": f"Bearer {self._setup.options['token']}"}
-        try:
-            return self._session.request(method, url, json=body, headers=headers, timeout=5, allow_redirects=False)
-        except requests.RequestException:
-            return None
-
-    def wait(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def judged(self, response: requests.Response) -> Any:
-        """What a response says, if it is one."""
-        status = response.status_code
-        if status == 401:
-            raise AuthError("the token is not accepted", "renew it")
-        if status == 403:
-            raise AccessError("the token may not do this", "ask the tool's administrator")
-        if status == 404:
-            raise GoneError("it is not there", "correct the config if it moved")
-        if status != 200:
-            raise UnsafeError(f"the tool answered with status {status}, which is none of ours", "correct base_url")
-        return self.parsed(response)
-
-    def parsed(self, response: requests.Response) -> Any:
-        try:
-            return response.json()
-        except ValueError as error:
-            raise InputError("the answer is not JSON", "correct base_url, or wait for a maintenance to end") from error
-
-    def given_up(self) -> Any:
-        raise BusyError("the tool is too busy to answer", LATER)
+        """The answer to a request; `target` may be a whole URL."""
+        return self._http.get_json(target) if method == "GET" else self._http.put_json(target, body)
 
 
 def parse_card(card: dict[str, Any], source: str) -> WorkItem:
