@@ -78,9 +78,11 @@ class HttpConnectorContract(ConnectorContract):
 
     @pytest.fixture(autouse=True)
     def waits(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-        """Seconds of every wait."""
+        """Seconds of every wait. To whoever measures time, they have passed."""
         waited: list[float] = []
+        monotonic = time.monotonic
         monkeypatch.setattr(time, "sleep", waited.append)
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + sum(waited))
         return waited
 
     def on_a_bad_day(self, world: HttpWorld, bad_day: BadDay, *allowed: type[ConnectorError]) -> ConnectorError:

@@ -27,7 +27,7 @@ LONGEST_QUOTE = 200
 """Characters of a host's own message that a sentence bears."""
 
 LONGEST_READ = 100_000
-"""Bytes of a refusal that are looked at."""
+"""Bytes of a page or a text that are looked at."""
 
 REPEATABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 531)})
 """Statuses after which the same request may be answered well. 520 to 530 are those of a proxy in front of the host."""
@@ -56,10 +56,10 @@ class Answer:
     @property
     def loosely(self) -> Any:
         """The body read as JSON whatever it says it is, or `None`: for refusals, which are often mislabelled."""
-        if self.body[:LONGEST_READ].lstrip()[:1] not in (b"{", b"["):
+        if self.body[:100].lstrip()[:1] not in (b"{", b"["):
             return None
         try:
-            return json.loads(self.body[:LONGEST_READ])
+            return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
 
@@ -144,7 +144,7 @@ def redacted(value: Any, redact: Redactor) -> Any:
 def said_in(answer: Answer) -> str:
     """The host's own message, wherever vendors put it; nothing for a web page but its title."""
     if (data := answer.loosely) is not None:
-        return ", ".join(dict.fromkeys(messages_in(data)))
+        return ", ".join(dict.fromkeys(messages_in(data, answer.status)))
     start = answer.body[:LONGEST_READ].decode("utf-8", "replace")
     if is_page(answer):
         title = re.search(r"<title[^>]*>([^<]*)", start, re.IGNORECASE)
@@ -163,20 +163,22 @@ SAYING = (
     "title",
     "errorCode",
 )
-"""Where vendors put their messages: Jira, Jira, Smartsheet and Trello, Jira, monday.com, …, RFC 9457, Smartsheet."""
+"""Where vendors put their messages: Jira its list and its mapping, Smartsheet and Trello, Jira when it is down,
+monday.com, Trello, RFC 9457 twice, and Smartsheet's number."""
 
 
-def messages_in(data: Any) -> Iterator[str]:
-    """Every text that is a message, in a body of an error."""
+def messages_in(data: Any, status: int) -> Iterator[str]:
+    """Every text that is a message, in the body of a refusal."""
     if isinstance(data, str | int) and not isinstance(data, bool):
         yield str(data)
     elif isinstance(data, list):
         for one in data[:5]:
-            yield from messages_in(one)
+            yield from messages_in(one, status)
     elif isinstance(data, dict):
         known = [data[name] for name in SAYING if name in data]
-        for one in known or [value for value in data.values() if isinstance(value, str)][:5]:
-            yield from messages_in(one)
+        texts = [value for value in data.values() if isinstance(value, str)][:5] if status >= 400 else []
+        for one in known or texts:
+            yield from messages_in(one, status)
 
 
 def is_page(answer: Answer) -> bool:

@@ -111,9 +111,7 @@ class Http:
         """The whole response, for its headers."""
         request = requests.Request(method, self._origin.url(path), params=params, json=body)
         self._origin.check()
-        prepared = self.session.prepare_request(request)
-        settings = self.session.merge_environment_settings(prepared.url or "", {}, None, None, None)
-        return self.session.send(prepared, **settings, promise=promise)
+        return self.session.send(self.session.prepare_request(request), promise=promise)
 
     def close(self) -> None:
         """Close the connections."""

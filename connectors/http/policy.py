@@ -229,7 +229,7 @@ def only_queries(body: bytes) -> bool:
     text = request.get("query") if isinstance(request, dict) else None
     if not isinstance(text, str):
         return False
-    code = re.sub(r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n])*"|#[^\n\r]*', " ", text, flags=re.DOTALL)
+    code = re.sub(r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n\r])*"|#[^\n\r]*', " ", text, flags=re.DOTALL)
     return bool(re.match(r"[\s,]*(query\b|\{)", code)) and not re.search(r"\b(mutation|subscription)\b", code)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -25,6 +27,7 @@ from connectors.http.secrets import QUIET_LOGS, Credentials, Redactor
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 3
+PIECE = 65_536
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Doing it twice is doing it once (RFC 9110, 9.2.2)."""
 
@@ -133,8 +136,7 @@ class Transport(HTTPAdapter):
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, _AttemptError) and error.again),
             stop=tenacity.stop_after_attempt(self._limits.attempts),
             wait=self._wait,
-            sleep=self._patience.spend,
-            before_sleep=lambda _: self.traffic.add(repeats=1),
+            sleep=self._rest,
             reraise=True,
         )
         try:
@@ -142,6 +144,10 @@ class Transport(HTTPAdapter):
         except _AttemptError as failed:
             error = failed.error
         raise error
+
+    def _rest(self, seconds: float) -> None:
+        self._patience.spend(seconds)
+        self.traffic.add(repeats=1)
 
     _backoff = staticmethod(tenacity.wait_exponential_jitter(multiplier=2, max=30, jitter=1))
 
@@ -185,12 +191,11 @@ class Transport(HTTPAdapter):
 
     def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of a session's options, those that are ours to decide."""
-        verify = given.get("verify", True)
         return {
             **given,
             "stream": True,
             "timeout": (self._limits.connect, self._limits.read),
-            "verify": verify if verify is not True else own_certificates() or True,
+            "verify": own_certificates() or True,
             "proxies": {} if self._origin.is_loopback else given.get("proxies"),
         }
 
@@ -198,7 +203,7 @@ class Transport(HTTPAdapter):
         """Read the body, up to its limits in size and time."""
         pieces: list[bytes] = []
         size, ends_at = 0, time.monotonic() + self._limits.transfer
-        for piece in response.iter_content(65_536):
+        while piece := response.raw.read1(PIECE, decode_content=True):  # whatever came, so that a trickle is seen
             pieces.append(piece)
             size += len(piece)
             if size > self._limits.body:
@@ -233,14 +238,16 @@ class Transport(HTTPAdapter):
 
     def _refused(self, answer: Answer, status: int, asked: _Asked) -> _AttemptError:
         error = answers.refused(self._origin.host, answer, status, self.redact)
-        waits = [seconds for seconds in (answers.retry_after(answer), self._policy.wait(answer)) if seconds is not None]
-        wait = max(waits, default=None)
-        if status == 429 and not self._policy.is_of_one_item(answer):
-            self._bucket.hold(min(wait or 0, self._limits.budget))
         may = status == 429 or (status in answers.REPEATABLE and asked.repeatable)
+        if not may or self._policy.is_hopeless(answer):
+            return _AttemptError(error)
+        asks = (answers.retry_after(answer), self._policy.wait(answer))
+        wait = max((seconds for seconds in asks if seconds is not None), default=None)
+        if status == 429 and not self._policy.is_of_one_item(answer):
+            self._bucket.hold(wait or 0)
         if wait and not self._patience.affords(wait):
             return _AttemptError(too_long(error, wait))
-        return _AttemptError(error, again=may and not self._policy.is_hopeless(answer), wait=wait)
+        return _AttemptError(error, again=True, wait=wait)
 
     def _no_answer(self, error: Exception, asked: _Asked) -> _AttemptError:
         """A connection that failed: repeated where that is safe, or where nothing was sent at all."""
@@ -271,7 +278,7 @@ ENDINGS: tuple[tuple[tuple[type[Exception], ...], Meaning], ...] = (
         Meaning(BusyError, "does not answer in time", NEXT_RUN),
     ),
     (
-        (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError),
+        (http.client.IncompleteRead, urllib3.exceptions.InvalidChunkLength, urllib3.exceptions.DecodeError),
         Meaning(InputError, "sent an answer that was cut short", NEXT_RUN),
     ),
     (
@@ -318,4 +325,9 @@ def body_of(request: requests.PreparedRequest) -> bytes:
 
 def own_certificates() -> str | None:
     """The bundle that this machine is told to trust, which requests asks for only in some of its ways to send."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if path := os.environ.get(name):
+            if not Path(path).exists():
+                raise _AttemptError(SetupError(f"{name} names {path}, which is not there", "correct or unset it"))
+            return path
+    return None
