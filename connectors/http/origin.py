@@ -46,7 +46,10 @@ class Origin:
 
     def redirected(self, url: str, location: str) -> str:
         """Where a redirect leads. Raises `UnsafeError` if that is another origin."""
-        target = normal(urljoin(url, location))
+        try:
+            target = normal(urljoin(url, location))
+        except ValueError:
+            target = ""
         if not target or place(urlsplit(target)) != place(self._own):
             elsewhere = urlsplit(target).hostname or "an address that cannot be read"
             raise UnsafeError(

@@ -227,7 +227,8 @@ class Transport(HTTPAdapter):
     def _judge(self, answer: Answer, asked: _Asked) -> _AttemptError | None:
         """What is wrong with an answer, if anything is. The bucket hears of limits that are near."""
         status = self._policy.status(answer)
-        self._bucket.hold(self._policy.pause(answer))
+        if pause := self._policy.pause(answer):
+            self._bucket.hold(pause)
         if status in REDIRECTS:
             return None
         if 200 <= status < 300:
