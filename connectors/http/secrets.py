@@ -16,7 +16,7 @@ HIDDEN = "[secret]"
 LEAST = 4
 """Shorter texts are no secrets: taking each "a" out of a message would help nobody."""
 
-HEADERS = re.compile(r"\b(basic|bearer|oauth)\s+[^\s,;'\"<>&{}]{4,}(?:[\s,]+oauth_\w+=\S+)*", re.IGNORECASE)
+HEADERS = re.compile(r"\b(basic|bearer)\s+[^\s,;'\"<>&{}]{4,}|\b(oauth_\w+)\s*=\s*\"?[^\",\s]+\"?", re.IGNORECASE)
 """Credentials in a header's form, as error pages repeat them, of whomever they are."""
 
 CLIENTS = frozenset({"urllib3", "requests", "requests_oauthlib", "oauthlib", "jira", "smartsheet", "trello"})
@@ -46,15 +46,15 @@ class Credentials:
 
 
 class Redactor:
-    """Takes the secrets out of texts, in every form in which a URL, a page or a log could show them."""
+    """Takes the secrets out of texts, in every form in which a URL, a page or a log could show them, in any case."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets if len(secret) >= LEAST for form in forms_of(secret)}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
-        return HEADERS.sub(lambda found: f"{found[1]} {HIDDEN}", self._pattern.sub(HIDDEN, text))
+        return HEADERS.sub(lambda found: f"{found[1] or found[2]} {HIDDEN}", self._pattern.sub(HIDDEN, text))
 
     def sees(self, text: str) -> bool:
         """Whether a secret is in the text."""

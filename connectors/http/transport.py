@@ -90,6 +90,15 @@ class Transport(HTTPAdapter):
         `Session.send` hands every option through by its name, `promise` too.
         """
         QUIET_LOGS.watch(self.redact)
+        try:
+            return self._carried(request, options, promise)
+        except ConnectorError as error:
+            problem = without_secrets(error, self.redact)
+        raise problem
+
+    def _carried(
+        self, request: requests.PreparedRequest, options: Mapping[str, Any], promise: Promise | None
+    ) -> requests.Response:
         asked = self._allowed(request, options, promise)
         for _redirect in range(1 + MOST_REDIRECTS):
             response = self._patiently(asked)
@@ -317,6 +326,13 @@ def too_long(error: ConnectorError, wait: float) -> BusyError:
     busy = BusyError(f"{error.what} and asks us to wait for {in_words(wait)}", NEXT_RUN)
     busy.refusal = error.refusal
     return busy
+
+
+def without_secrets(error: ConnectorError, redact: Redactor) -> ConnectorError:
+    """The same error, and nothing that a host could have smuggled into it, nor where it came from."""
+    clean = type(error)(redact(error.what), redact(error.next_step))
+    clean.refusal = error.refusal
+    return clean
 
 
 def body_of(request: requests.PreparedRequest) -> bytes:

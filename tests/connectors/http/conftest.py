@@ -12,7 +12,7 @@ import pytest
 from connectors.http import Credentials, Http
 from tests.fakes.scripted import Clock, Scripted
 
-TOKEN = "t0k3n/with+signs=="
+TOKEN = "T0k3n/With+Signs=="
 
 Opener = Callable[..., Http]
 
