@@ -131,6 +131,16 @@ class HttpConnectorContract(ConnectorContract):
     def test_pages_cut_for_ever_are_no_answer(self, world: HttpWorld) -> None:
         self.on_a_bad_day(world, BadDay.CUT, BusyError, InputError)
 
+    def test_a_run_that_is_told_to_stop_does_not_wait(self, world: HttpWorld, waits: list[float]) -> None:
+        board = world.new_collection("Board")
+        setup = world.setup()
+        with closing(self.connector(setup)) as connector:
+            collection = find(connector, board)
+            world.next(BadDay.BUSY, FOREVER)
+            setup.stop.set()
+            refused(lambda: list(connector.pull(collection, None)), "pull() of a run that is to stop", BusyError)
+        assert sum(waits) < 1, f"it waited {sum(waits)} seconds after `SourceSetup.stop` was set"
+
     def test_401_is_for_a_person_and_not_tried_again(self, world: HttpWorld, waits: list[float]) -> None:
         self.on_a_bad_day(world, BadDay.UNAUTHORIZED, AuthError)
         assert not waits, "it waited and tried again, which can lock an account"

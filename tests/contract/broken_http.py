@@ -69,6 +69,8 @@ class HandMade(BoardConnector):
             return None
 
     def wait(self, seconds: float) -> None:
+        if self._setup.stop.is_set():
+            raise BusyError("the run was told to stop", LATER)
         time.sleep(seconds)
 
     def judged(self, response: requests.Response) -> Any:
@@ -105,6 +107,11 @@ def breaks(fails: str, connector: type[BoardConnector]) -> None:
 class Impatient(HandMade):
     def wait(self, seconds: float) -> None:
         super().wait(min(seconds, 1))
+
+
+class Unstoppable(HandMade):
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class DoesNotKnow429(HandMade):
@@ -242,6 +249,7 @@ breaks("test_500_then_fine_is_fine", GivesUpAtOnce)
 breaks("test_500_for_ever_is_busy", EmptyWhenBusy)
 breaks("test_a_page_cut_in_the_middle_is_asked_for_again", GivesUpAtOnce)
 breaks("test_pages_cut_for_ever_are_no_answer", CompleteBeforeTheEnd)
+breaks("test_a_run_that_is_told_to_stop_does_not_wait", Unstoppable)
 breaks("test_401_is_for_a_person_and_not_tried_again", TriesTokensAgain)
 breaks("test_401_is_for_a_person_and_not_tried_again", CallsItAnAccident)
 breaks("test_403_is_for_the_administrator", CallsItAnAccident)

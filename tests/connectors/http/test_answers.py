@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from connectors.errors import (
     SetupError,
 )
 from connectors.http import Http, Limits
-from connectors.http.answers import is_whole, quoted
+from connectors.http.answers import REPEATABLE, is_whole, meaning_of, quoted
 from tests.connectors.http.conftest import Opener
 from tests.fakes.scripted import Clock, Reply, Scripted
 
@@ -263,3 +265,33 @@ def test_lists_and_numbers_are_parameters(http: Http, server: Scripted) -> None:
     http.get_json("/x?a=1", {"b": 2, "c": ["d e", "f&g"]})
     assert server.seen == ["GET /x?a=1&b=2&c=d+e&c=f%26g"]
     assert server.requests[0].headers["Accept"] == "application/json"
+
+
+# The page on the transport.
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "connectors" / "transport.md"
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of a table below a heading."""
+    section = PAGE.read_text(encoding="utf-8").split(f"## {heading}")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def statuses(cell: str) -> set[int]:
+    spans = re.findall(r"\b(\d{3}) to (\d{3})\b", cell)
+    inside = {number for first, last in spans for number in range(int(first), int(last) + 1)}
+    return inside | {int(number) for number in re.findall(r"\b(\d{3})\b", cell)}
+
+
+def test_the_page_names_the_error_of_every_status() -> None:
+    told = {status: row[1].strip("`") for row in rows("What does an answer mean?") for status in statuses(row[0])}
+    for status in (*range(400, 600), 300, 304):
+        assert told.get(status, "InputError") == meaning_of(status).error.__name__, status
+
+
+def test_the_page_names_the_statuses_that_are_repeated() -> None:
+    both, safe = rows("Is it repeated?")[1:3]
+    assert statuses(both[0]) | statuses(safe[0]) == REPEATABLE
+    assert statuses(both[0]) == {429}
