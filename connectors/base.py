@@ -79,8 +79,10 @@ class SourceSetup:
     """Where relative paths start: the folder of the config file."""
     writable: bool = False
     """Whether this run may write. A connector that is not writable refuses `apply` with `UnsafeError`."""
-    stop: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
-    """Set when the run is to end early: a connector that waits for a host then stops with `BusyError`."""
+    stopping: threading.Event | None = None
+    """Set when this source's turn is over: the run was told to stop, or its time is used up. What waits (for a rate
+    limit, between two tries) should wait on it, and then raise a `BusyError`; the page or write in hand is finished.
+    A connector that does not look at it is asked for no further page or write, and is left behind if it hangs."""
 
 
 @dataclass(frozen=True, slots=True)

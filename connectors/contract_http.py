@@ -5,6 +5,7 @@ The world stands behind a real server on the loopback interface. No test waits: 
 
 from __future__ import annotations
 
+import threading
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -131,15 +132,15 @@ class HttpConnectorContract(ConnectorContract):
     def test_pages_cut_for_ever_are_no_answer(self, world: HttpWorld) -> None:
         self.on_a_bad_day(world, BadDay.CUT, BusyError, InputError)
 
-    def test_a_run_that_is_told_to_stop_does_not_wait(self, world: HttpWorld, waits: list[float]) -> None:
+    def test_a_wait_ends_when_the_turn_does(self, world: HttpWorld, waits: list[float]) -> None:
         board = world.new_collection("Board")
-        setup = world.setup()
-        with closing(self.connector(setup)) as connector:
+        stopping = threading.Event()
+        with closing(self.connector(replace(world.setup(), stopping=stopping))) as connector:
             collection = find(connector, board)
             world.next(BadDay.BUSY, FOREVER)
-            setup.stop.set()
-            refused(lambda: list(connector.pull(collection, None)), "pull() of a run that is to stop", BusyError)
-        assert sum(waits) < 1, f"it waited {sum(waits)} seconds after `SourceSetup.stop` was set"
+            stopping.set()
+            refused(lambda: list(connector.pull(collection, None)), "pull() when its turn is over", BusyError)
+        assert sum(waits) < 1, f"it waited {sum(waits)} seconds after `SourceSetup.stopping` was set"
 
     def test_401_is_for_a_person_and_not_tried_again(self, world: HttpWorld, waits: list[float]) -> None:
         self.on_a_bad_day(world, BadDay.UNAUTHORIZED, AuthError)

@@ -47,7 +47,7 @@ class Http:
         writable: bool = False,
         policy: Policy | None = None,
         limits: Limits | None = None,
-        stop: threading.Event | None = None,
+        stopping: threading.Event | None = None,
         known_as: str | None = None,
     ) -> None:
         self._origin = Origin(base_url)
@@ -57,7 +57,7 @@ class Http:
             writable=writable,
             policy=policy or Policy(),
             limits=limits or Limits(),
-            stop=stop or threading.Event(),
+            stopping=stopping or threading.Event(),
         )
         self.session: requests.Session = self.mount(Session(self._origin, known_as))
         self.session.headers.update({"Accept": "application/json", "User-Agent": "unstuck"})

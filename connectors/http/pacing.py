@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from connectors.errors import BusyError
 
 SLICE = 0.25
-"""Seconds; a wait looks this often whether the run was told to stop."""
+"""Seconds; a wait looks this often whether it is to end."""
 
 FREE_WAIT = 60.0
 """Seconds; waiting for one's turn takes nothing from the budget up to here. A longer turn is a refusal in disguise."""
@@ -94,11 +94,11 @@ def bucket_of(host: str, rate: float, burst: float) -> Bucket:
 
 
 class Patience:
-    """How long one source may still wait in this run. Its waits end when the run is told to stop."""
+    """How long one source may still wait in this run. Its waits end when its turn is over."""
 
-    def __init__(self, budget: float, stop: threading.Event, traffic: Traffic) -> None:
+    def __init__(self, budget: float, stopping: threading.Event, traffic: Traffic) -> None:
         self._budget = self._left = budget
-        self._stop = stop
+        self._stopping = stopping
         self._traffic = traffic
         self._lock = threading.Lock()
 
@@ -106,14 +106,14 @@ class Patience:
         return seconds <= self._left
 
     def queue(self, seconds: float) -> None:
-        """Wait for one's turn. Raises `BusyError` for a turn that is too far off, or when told to stop."""
+        """Wait for one's turn. Raises `BusyError` for a turn that is too far off, or when the turn is over."""
         if seconds > FREE_WAIT:
             self.spend(seconds)
         else:
             self._sleep(seconds)
 
     def spend(self, seconds: float) -> None:
-        """Wait, from the budget. Raises `BusyError` if too little of it is left, or when told to stop."""
+        """Wait, from the budget. Raises `BusyError` if too little of it is left, or when the turn is over."""
         with self._lock:
             if seconds > self._left:
                 raise BusyError(
@@ -124,18 +124,13 @@ class Patience:
             self._left -= seconds
         self._sleep(seconds)
 
-    def heed(self) -> None:
-        """Raises `BusyError` when the run was told to stop."""
-        if self._stop.is_set():
-            raise BusyError("the run was told to stop", NEXT_RUN)
-
     def _sleep(self, seconds: float) -> None:
         while seconds > 0:
-            self.heed()
+            if self._stopping.is_set():
+                raise BusyError("its turn ended while it waited for the host", NEXT_RUN)
             time.sleep(min(seconds, SLICE))
             self._traffic.add(waited=min(seconds, SLICE))
             seconds -= SLICE
-        self.heed()
 
 
 def in_words(seconds: float) -> str:

@@ -72,14 +72,14 @@ class Transport(HTTPAdapter):
         writable: bool,
         policy: Policy,
         limits: Limits,
-        stop: threading.Event,
+        stopping: threading.Event,
     ) -> None:
         super().__init__(max_retries=0)
         self.traffic = Traffic()
         self.redact = Redactor(credentials.secrets)
         self._origin, self._credentials, self._writable = origin, credentials, writable
         self._policy, self._limits = policy, limits
-        self._patience = Patience(limits.budget, stop, self.traffic)
+        self._patience = Patience(limits.budget, stopping, self.traffic)
         self._bucket = bucket_of(origin.key, policy.rate, policy.burst)
 
     def send(
@@ -168,7 +168,6 @@ class Transport(HTTPAdapter):
 
     def _once(self, asked: _Asked) -> requests.Response:
         """One attempt. Raises `_AttemptError`, without a cause."""
-        self._patience.heed()
         self._patience.queue(self._bucket.take(self._policy.cost(asked.request.method or "", asked.path)))
         response = self._exchange(asked)
         answer = Answer(response.status_code, response.headers, response.content, asked.path)

@@ -69,8 +69,8 @@ class HandMade(BoardConnector):
             return None
 
     def wait(self, seconds: float) -> None:
-        if self._setup.stop.is_set():
-            raise BusyError("the run was told to stop", LATER)
+        if self._setup.stopping and self._setup.stopping.is_set():
+            raise BusyError("its turn is over", LATER)
         time.sleep(seconds)
 
     def judged(self, response: requests.Response) -> Any:
@@ -249,7 +249,7 @@ breaks("test_500_then_fine_is_fine", GivesUpAtOnce)
 breaks("test_500_for_ever_is_busy", EmptyWhenBusy)
 breaks("test_a_page_cut_in_the_middle_is_asked_for_again", GivesUpAtOnce)
 breaks("test_pages_cut_for_ever_are_no_answer", CompleteBeforeTheEnd)
-breaks("test_a_run_that_is_told_to_stop_does_not_wait", Unstoppable)
+breaks("test_a_wait_ends_when_the_turn_does", Unstoppable)
 breaks("test_401_is_for_a_person_and_not_tried_again", TriesTokensAgain)
 breaks("test_401_is_for_a_person_and_not_tried_again", CallsItAnAccident)
 breaks("test_403_is_for_the_administrator", CallsItAnAccident)

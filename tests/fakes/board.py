@@ -48,7 +48,7 @@ class BoardConnector:
     def __init__(self, setup: SourceSetup) -> None:
         self._setup = setup
         credentials = Credentials.bearer(str(setup.options["token"]))
-        self._http = Http(str(setup.options["base_url"]), credentials, writable=setup.writable, stop=setup.stop)
+        self._http = Http(str(setup.options["base_url"]), credentials, writable=setup.writable, stopping=setup.stopping)
 
     def check(self) -> Sequence[Notice]:
         return [Notice("fine", f"{len(self._get('/boards'))} boards can be seen")]

@@ -181,23 +181,25 @@ def test_a_429_of_one_issue_does_not(opened: Opener, server: Scripted, clock: Cl
 # Ends.
 
 
-def test_a_run_that_is_told_to_stop_stops_waiting(opened: Opener, server: Scripted) -> None:
-    stop = threading.Event()
+def test_a_wait_ends_when_the_turn_does(opened: Opener, server: Scripted) -> None:
+    stopping = threading.Event()
     server.play(Reply(429, headers={"Retry-After": "200"}))
-    http = opened(stop=stop)
-    threading.Timer(0.3, stop.set).start()
+    http = opened(stopping=stopping)
+    threading.Timer(0.3, stopping.set).start()
     began = time.monotonic()
-    with pytest.raises(BusyError, match="told to stop"):
+    with pytest.raises(BusyError, match="turn ended"):
         http.get_json("/x")
     assert time.monotonic() - began < 5
 
 
-def test_a_run_that_was_told_to_stop_asks_nothing_more(opened: Opener, server: Scripted) -> None:
-    stop = threading.Event()
-    stop.set()
-    with pytest.raises(BusyError, match="told to stop"):
-        opened(stop=stop).get_json("/x")
-    assert server.connections == 0
+def test_what_is_in_hand_is_finished_without_waiting(opened: Opener, server: Scripted, clock: Clock) -> None:
+    stopping = threading.Event()
+    stopping.set()
+    http = opened(stopping=stopping, policy=Slow())
+    assert http.get_json("/x") == {}
+    with pytest.raises(BusyError, match="turn ended"):
+        http.get_json("/x")
+    assert (len(server.seen), clock.waits) == (1, [])
 
 
 @pytest.mark.parametrize("promise", ["GET", "POST"])
