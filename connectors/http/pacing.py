@@ -15,6 +15,9 @@ SLICE = 0.25
 FREE_WAIT = 60.0
 """Seconds; waiting for one's turn takes nothing from the budget up to here. A longer turn is a refusal in disguise."""
 
+LONGEST_HOLD = 86_400.0
+"""Seconds; some hosts write numbers that are none."""
+
 NEXT_RUN = "the next run tries again"
 
 
@@ -80,7 +83,8 @@ class Bucket:
     def hold(self, seconds: float) -> None:
         """Let nobody through for so long; then one at a time, since the host's own bucket is empty too."""
         with self._lock:
-            self._full_at = max(self._full_at, time.monotonic() + seconds + self._burst - self._each)
+            held_until = time.monotonic() + min(seconds, LONGEST_HOLD) + self._burst - self._each
+            self._full_at = max(self._full_at, held_until)
 
 
 _buckets: weakref.WeakValueDictionary[tuple[str, float, float], Bucket] = weakref.WeakValueDictionary()

@@ -7,6 +7,7 @@ import html
 import json
 import logging
 import re
+import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,10 +75,12 @@ class QuietLogs(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._redactors: weakref.WeakSet[Redactor] = weakref.WeakSet()
+        self._guard = threading.RLock()  # a signal may log while its own thread is in here
 
     def watch(self, redactor: Redactor) -> None:
         """Redact with this one too. To be called when the clients are imported, since they make their loggers then."""
-        self._redactors.add(redactor)
+        with self._guard:
+            self._redactors.add(redactor)
         for name in list(logging.root.manager.loggerDict):
             if name.partition(".")[0] in CLIENTS:
                 logging.getLogger(name).addFilter(self)
@@ -85,7 +88,9 @@ class QuietLogs(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         shown = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
-        for redactor in list(self._redactors):
+        with self._guard:
+            redactors = list(self._redactors)
+        for redactor in redactors:
             text, shown = redactor(text), redactor(shown) if shown else None
         record.msg, record.args = text, ()
         if shown:

@@ -21,7 +21,7 @@ from connectors.errors import BusyError, ConnectorError, InputError, SetupError,
 from connectors.http import answers
 from connectors.http.answers import Answer, Meaning
 from connectors.http.origin import Origin
-from connectors.http.pacing import NEXT_RUN, Limits, Patience, Traffic, bucket_of, in_words
+from connectors.http.pacing import NEXT_RUN, Bucket, Limits, Patience, Traffic, bucket_of, in_words
 from connectors.http.policy import Policy
 from connectors.http.secrets import QUIET_LOGS, Credentials, Redactor
 
@@ -95,6 +95,11 @@ class Transport(HTTPAdapter):
         except ConnectorError as error:
             problem = without_secrets(error, self.redact)
         raise problem
+
+    def close(self) -> None:
+        """Close the connections. The host's bucket is forgotten with the last source that is open."""
+        super().close()
+        self._bucket = Bucket(self._policy.rate, self._policy.burst)
 
     def _carried(
         self, request: requests.PreparedRequest, options: Mapping[str, Any], promise: Promise | None
@@ -235,7 +240,7 @@ class Transport(HTTPAdapter):
     def _judge(self, answer: Answer, asked: _Asked) -> _AttemptError | None:
         """What is wrong with an answer, if anything is. The bucket hears of limits that are near."""
         status = self._policy.status(answer)
-        if pause := self._policy.pause(answer):
+        if (pause := self._policy.pause(answer)) > 0:
             self._bucket.hold(pause)
         if status in REDIRECTS:
             return None

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from connectors.errors import BusyError
 from connectors.http.pacing import Bucket, Patience, Traffic, bucket_of
-from tests.fakes.scripted import Clock
+from tests.connectors.http.conftest import Opener
+from tests.fakes.scripted import Clock, Reply, Scripted
 
 gaps = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=60)
 
@@ -98,6 +99,17 @@ def test_one_bucket_for_a_host_and_another_for_another() -> None:
     ours = bucket_of("https://a.example:443", 1, 1)
     assert bucket_of("https://a.example:443", 1, 1) is ours
     assert bucket_of("https://b.example:443", 1, 1) is not ours
+
+
+def test_a_host_that_no_source_is_open_on_is_forgotten(opened: Opener, server: Scripted, clock: Clock) -> None:
+    server.play(Reply(429, headers={"Retry-After": "900"}), Reply())
+    first = opened()
+    for _ in range(2):
+        with pytest.raises(BusyError):
+            first.get_json("/x")
+    assert len(server.seen) == 1, "the bucket was not held"
+    first.close()
+    assert opened().get_json("/x") == {}
 
 
 def test_a_budget_is_shared_by_threads(clock: Clock) -> None:
