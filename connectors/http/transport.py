@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -279,14 +280,17 @@ UNMADE = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeo
 
 ENDINGS: tuple[tuple[tuple[type[Exception], ...], Meaning], ...] = (
     (
-        (requests.exceptions.SSLError, urllib3.exceptions.SSLError),
+        (ssl.SSLCertVerificationError,),
         Meaning(SetupError, "does not prove who it is", "correct base_url, or let this machine trust its certificate"),
     ),
     (
         (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
         Meaning(SetupError, "is behind a proxy that does not let us through", "correct the proxy's settings"),
     ),
-    (UNMADE, Meaning(BusyError, "cannot be reached", "the next run tries again; correct base_url if it stays so")),
+    (
+        (*UNMADE, requests.exceptions.SSLError, urllib3.exceptions.SSLError),
+        Meaning(BusyError, "cannot be reached", "the next run tries again; correct base_url if it stays so"),
+    ),
     (
         (requests.Timeout, urllib3.exceptions.TimeoutError),
         Meaning(BusyError, "does not answer in time", NEXT_RUN),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from tests.fakes.server import Request
@@ -88,6 +90,12 @@ class Scripted:
         """Every request, as `METHOD /path?query`."""
         return [f"{request.method} {request.target}" for request in self.requests]
 
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Speak TLS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
+
     def play(self, *steps: Step) -> None:
         self.steps = deque(steps)
 
@@ -111,12 +119,15 @@ class Scripted:
                 server.connections += 1
                 super().setup()
 
+            def handle(self) -> None:
+                with suppress(ConnectionError, ssl.SSLError):  # whoever asked went away, or speaks otherwise
+                    super().handle()
+
             def handle_any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
                 step = server._next(request)
-                with suppress(ConnectionError):
-                    step.send(self) if isinstance(step, Reply) else step(self)
+                step.send(self) if isinstance(step, Reply) else step(self)
 
             do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = do_CONNECT = handle_any  # noqa: N815
 

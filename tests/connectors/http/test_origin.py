@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.errors import InputError, SetupError, UnsafeError
+from connectors.errors import BusyError, InputError, SetupError, UnsafeError
 from connectors.http import Http
 from connectors.http.origin import Origin, is_loopback, normal
 from tests.connectors.http.conftest import TOKEN, Opener
-from tests.fakes.scripted import Reply, Scripted
+from tests.fakes.scripted import Clock, Reply, Scripted
 
 
 @pytest.mark.parametrize(
@@ -173,9 +178,53 @@ def test_certificates_that_are_not_there_are_a_mistake(http: Http, monkeypatch: 
         http.get_json("/x")
 
 
-def test_a_host_that_speaks_no_tls_is_a_mistake(opened: Opener, server: Scripted) -> None:
+@pytest.mark.usefixtures("clock")
+def test_a_host_that_speaks_no_tls_cannot_be_reached(opened: Opener, server: Scripted) -> None:
+    """Nor can one that is just being restarted, so it is tried again."""
+    http = opened(server.url.replace("http", "https"), writable=True)
+    with pytest.raises(BusyError, match=r"cannot be reached; .* correct base_url if it stays so"):
+        http.get_json("/x")
+    assert http.traffic.requests == 5
+    with pytest.raises(BusyError):
+        http.post_json("/x", {})
+    assert http.traffic.requests == 6, "the fault may have come after the request"
+    assert server.seen == []
+
+
+@pytest.fixture
+def encrypted(server: Scripted, tmp_path: Path) -> tuple[str, Path]:
+    """The scripted host's address over TLS, and the certificate that it made for itself."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost")
+    names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate))
+    subprocess.run(["openssl", *made, *names], check=True, capture_output=True)
+    server.encrypt(certificate, key)
+    return server.url.replace("http", "https"), certificate
+
+
+def test_a_certificate_that_nobody_vouches_for_is_a_mistake(
+    opened: Opener, server: Scripted, encrypted: tuple[str, Path], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(SetupError, match="does not prove who it is"):
-        opened(server.url.replace("http", "https")).get_json("/x")
+        opened(encrypted[0]).get_json("/x")
+    assert (server.seen, clock.waits) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_machine_may_trust_certificates_of_its_own(
+    opened: Opener, encrypted: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(name, str(encrypted[1]))
+    http = opened(encrypted[0])
+    assert http.get_json("/x") == {}
+    session = http.mount(requests.Session())
+    prepared = requests.Request("GET", f"{encrypted[0]}/y").prepare()
+    assert session.send(prepared).json() == {}, "as Smartsheet's SDK sends"
 
 
 def test_a_client_s_built_in_address_leads_to_base_url(opened: Opener, server: Scripted) -> None:
