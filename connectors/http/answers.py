@@ -185,10 +185,10 @@ def is_page(answer: Answer) -> bool:
     return "html" in answer.media or answer.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
-def checked(host: str, answer: Answer) -> ConnectorError | None:
-    """What is wrong with a good status' body, if anything is. No body is none to be wrong."""
-    if not answer.body or answer.status in (204, 205):
-        return None
+def checked(host: str, answer: Answer, *, reads: bool) -> ConnectorError | None:
+    """What is wrong with a good status' body, if anything is. Only what was written may be answered with nothing."""
+    if not answer.body:
+        return InputError(f"{host} sent an empty answer", NEXT_RUN) if reads else None
     if is_page(answer):
         return of_a_page(host, answer)
     if not answer.is_json:

@@ -79,20 +79,17 @@ class Http:
         return self._transport.redact(text)
 
     def get_json(self, path: str, params: Params | None = None) -> Any:
-        """The JSON of a GET. An empty answer is none."""
-        response = self.send("GET", path, params=params)
-        if not response.content:
-            raise InputError(f"{self._origin.host} sent an empty answer", "the next run tries again")
-        return parsed(self._origin.host, response.content)
+        """The JSON of a GET."""
+        return self._json(self.send("GET", path, params=params))
 
     def post_json(
         self, path: str, body: object, *, params: Params | None = None, promise: Promise | None = None
     ) -> Any:
-        """The JSON of a POST, or `None` for an empty answer."""
+        """The JSON of a POST, or `None` for a write that is answered with nothing."""
         return self._json(self.send("POST", path, params=params, body=body, promise=promise))
 
     def put_json(self, path: str, body: object, *, params: Params | None = None) -> Any:
-        """The JSON of a PUT, or `None` for an empty answer. A PUT is repeated: it must say what is to be so."""
+        """The JSON of a PUT, or `None` where that is nothing. A PUT is repeated: it must say what is to be so."""
         return self._json(self.send("PUT", path, params=params, body=body))
 
     def delete(self, path: str, *, params: Params | None = None) -> Any:
@@ -111,7 +108,11 @@ class Http:
         """The whole response, for its headers."""
         request = requests.Request(method, self._origin.url(path), params=params, json=body)
         self._origin.check()
-        return self.session.send(self.session.prepare_request(request), promise=promise)
+        try:
+            return self.session.send(self.session.prepare_request(request), promise=promise)
+        except requests.RequestException:  # before it came to our transport, which raises its own
+            problem = InputError(f"{self._origin.host} names an address that cannot be read", "correct base_url")
+        raise problem
 
     def close(self) -> None:
         """Close the connections."""

@@ -55,6 +55,7 @@ class _Asked:
     request: requests.PreparedRequest
     options: Mapping[str, Any]
     path: str
+    reads: bool
     repeatable: bool
 
 
@@ -130,7 +131,8 @@ class Transport(HTTPAdapter):
                 f"this run may not write, and {method} {path} would",
                 "start it with --apply if the labels are to be written",
             )
-        return _Asked(request, options, path, reads or method in IDEMPOTENT or promise is Promise.REPEATABLE)
+        repeatable = reads or method in IDEMPOTENT or promise is Promise.REPEATABLE
+        return _Asked(request, options, path, reads and method != "HEAD", repeatable)
 
     def _redirected(self, asked: _Asked, response: requests.Response) -> _Asked:
         """What to ask instead. Only reading is redirected, and only within the origin."""
@@ -246,7 +248,7 @@ class Transport(HTTPAdapter):
         if status in REDIRECTS:
             return None
         if 200 <= status < 300:
-            error = answers.checked(self._origin.host, answer)
+            error = answers.checked(self._origin.host, answer, reads=asked.reads)
             cut = error is not None and not answers.is_whole(answer.body) and answer.is_json
             return _AttemptError(error, again=cut and asked.repeatable) if error else None
         return self._refused(answer, status, asked)

@@ -63,9 +63,17 @@ BREAKS = (
     Break(
         "1: a web page is an answer with nothing in it",
         "connectors/http/transport.py",
-        "error = answers.checked(self._origin.host, answer)",
+        "error = answers.checked(self._origin.host, answer, reads=asked.reads)",
         "error = None",
         "not_json",
+        "tests/connectors/http/test_answers.py",
+    ),
+    Break(
+        "1: nothing is an answer",
+        "connectors/http/answers.py",
+        'return InputError(f"{host} sent an empty answer", NEXT_RUN) if reads else None',
+        "return None",
+        "is_not_nothing",
         "tests/connectors/http/test_answers.py",
     ),
     Break(
@@ -172,8 +180,8 @@ BREAKS = (
     Break(
         "8: what may have been written is written again",
         "connectors/http/transport.py",
-        "reads or method in IDEMPOTENT or promise is Promise.REPEATABLE)",
-        "True)",
+        "repeatable = reads or method in IDEMPOTENT or promise is Promise.REPEATABLE",
+        "repeatable = True",
         "may_have_been_done",
         "tests/connectors/http/test_writing.py",
     ),

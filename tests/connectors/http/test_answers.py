@@ -22,7 +22,7 @@ from connectors.errors import (
     Refusal,
     SetupError,
 )
-from connectors.http import Http, Limits
+from connectors.http import Http, JiraPolicy, Limits, Promise
 from connectors.http.answers import REPEATABLE, is_whole, meaning_of, quoted
 from tests.connectors.http.conftest import Opener
 from tests.fakes.scripted import Clock, Reply, Scripted
@@ -233,6 +233,21 @@ def test_packed_and_chunked_answers_are_read(http: Http, server: Scripted) -> No
     for _ in range(2):
         assert http.get_json("/x") == json.loads(WHOLE)
     assert http.traffic.received == 2 * len(WHOLE)
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_what_was_asked_for_is_not_nothing(opened: Opener, server: Scripted, status: int) -> None:
+    """Jira has been seen to answer 200 with no body to whoever it does not know; its client makes {} of it."""
+    server.play(Reply(status, b""))
+    http = opened(policy=JiraPolicy())
+    for ask in (
+        lambda: http.get_json("/x"),
+        lambda: http.post_json("/rest/api/3/search/jql", {}),
+        lambda: http.post_json("/x", {}, promise=Promise.READS),
+        lambda: http.session.get(f"{server.url}/x"),
+    ):
+        with pytest.raises(InputError, match="empty answer"):
+            ask()
 
 
 def test_writes_may_be_answered_with_nothing(writing: Http, server: Scripted) -> None:

@@ -66,11 +66,16 @@ def test_not_this_machine(host: str) -> None:
         "http://127.0.0.1:{port}@{stranger_place}/next",
         "http://{stranger_place}\\@127.0.0.1:{port}/next",
         "http://127.0.0.2:{port}/next",
+        "ftp://127.0.0.1:{port}/next",
+        "http://[",
+        "http://",
+        "https://exam ple/next",
+        "://",
     ],
 )
 def test_a_link_to_another_origin_is_not_followed(http: Http, server: Scripted, stranger: Scripted, link: str) -> None:
     port = server.url.rpartition(":")[2]
-    with pytest.raises((UnsafeError, SetupError)):
+    with pytest.raises((UnsafeError, InputError)):
         http.get_json(link.format(stranger=stranger.url, port=port, stranger_place=stranger.url.partition("//")[2]))
     assert stranger.seen == []
     assert server.seen == []
