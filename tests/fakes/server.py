@@ -43,6 +43,13 @@ class Answer:
     status: int = 200
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    """The body ready made, in place of `json`."""
+
+    def to_bytes(self) -> bytes:
+        if self.status == 204:
+            return b""
+        return json.dumps(self.json).encode() if self.body is None else self.body
 
 
 class FakeServer:
@@ -90,6 +97,7 @@ class FakeServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def handle_any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -106,7 +114,7 @@ class FakeServer:
     def _reply(self, handler: BaseHTTPRequestHandler, request: Request, bad_day: BadDay | None) -> None:
         if bad_day is None or bad_day in (BadDay.CUT, BadDay.LINK):
             answer = self.answer(request)
-            body = json.dumps(answer.json).encode()
+            body = answer.to_bytes()
             if bad_day is BadDay.LINK:
                 body = body.replace(self.url.encode(), self.elsewhere.encode())
             send(handler, answer.status, answer.headers, body, cut=bad_day is BadDay.CUT)
@@ -131,8 +139,10 @@ def send(
     handler: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str], body: bytes, *, cut: bool = False
 ) -> None:
     """Answer; with `cut`, half of the body is missing and the connection ends."""
-    handler.send_response(status)
-    for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
+    handler.send_response_only(status)
+    usual = {"Date": handler.date_time_string(), "Content-Type": "application/json"}
+    length = {} if status == 204 else {"Content-Length": str(len(body))}
+    for name, value in {**usual, **headers, **length}.items():
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body[: len(body) // 2] if cut else body)
