@@ -72,7 +72,8 @@ class JiraWorld(HttpWorld):
         self.site.delete(item)
 
     def put_label(self, item: str, label: str) -> None:
-        self.site.label(item, add=[label])
+        """In Jira a space ends one label and starts the next."""
+        self.site.label(item, add=label.split())
 
     def labels_of(self, item: str) -> set[str]:
         return set(self.site.issue(item).labels)

@@ -60,6 +60,8 @@ class FakeServer:
         self.requests: list[Request] = []
         self.elsewhere = ""
         """Where redirects and links lead on a bad day: the URL of another server."""
+        self.latency = 0.0
+        """Seconds before each answer. They are waited without `time.sleep`, which tests of waiting replace."""
         self._bad_day: BadDay | None = None
         self._bad_times = self._good_times = 0
         self._lock = threading.Lock()
@@ -112,6 +114,8 @@ class FakeServer:
         return Handler
 
     def _reply(self, handler: BaseHTTPRequestHandler, request: Request, bad_day: BadDay | None) -> None:
+        if self.latency:
+            threading.Event().wait(self.latency)
         if bad_day is None or bad_day in (BadDay.CUT, BadDay.LINK):
             answer = self.answer(request)
             body = answer.to_bytes()

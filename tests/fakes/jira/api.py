@@ -92,7 +92,7 @@ class Jira:
     @property
     def counted(self) -> Counter[str]:
         """How many requests came, by method and path below the API's version, ids as `*`: `GET /issue/*`."""
-        return Counter(f"{one.method} {re.sub(r'/[0-9]+(?=/|$)', '/*', endpoint_of(one))}" for one in self.requests)
+        return Counter(f"{one.method} {kind_of(one)}" for one in self.requests)
 
     def script(self, answer: Answer, times: int = 1, method: str = "", path: str = "") -> None:
         """Let the next `times` requests with this method, whose path contains `path`, get this answer."""
@@ -118,19 +118,25 @@ class Jira:
             if script.takes(request):
                 script.times -= 1
                 return script.answer
-        if self._too_fast(request):
+        limits = self._limits(request)
+        if limits is None:
             return rate_limited(Limit.BURST, "1")
         try:
-            return self._admitted(request)
+            answer = self._admitted(request)
         except RefusalError as refusal:
-            return refusal.answer
+            answer = refusal.answer
+        return replace(answer, headers={**limits, **answer.headers})
 
-    def _too_fast(self, request: Request) -> bool:
+    def _limits(self, request: Request) -> Mapping[str, str] | None:
+        """Headers that tell what is left of the burst limit, if there is one; `None` if nothing is."""
         rate = self.site.quirks.requests_per_second
         if rate is None:
-            return False
-        bucket = self._buckets.setdefault((request.method, endpoint_of(request)), Bucket(rate))
-        return not bucket.take(rate)
+            return {}
+        bucket = self._buckets.setdefault((request.method, kind_of(request)), Bucket(rate))
+        if not bucket.take(rate):
+            return None
+        near = {"X-RateLimit-NearLimit": "true"} if bucket.left < rate / 5 else {}
+        return {"X-RateLimit-Limit": f"{rate:.0f}", "X-RateLimit-Remaining": f"{bucket.left:.0f}", **near}
 
     def _admitted(self, request: Request) -> Answer:
         match = PATH.fullmatch(request.path)
@@ -210,6 +216,11 @@ def endpoint_of(request: Request) -> str:
     """The path below the API's version."""
     match = PATH.fullmatch(request.path)
     return "/" + match["rest"] if match else request.path
+
+
+def kind_of(request: Request) -> str:
+    """The same with `*` for ids and keys of issues: all of these share a limit."""
+    return re.sub(r"^/issue/(?!bulkfetch)[^/]+", "/issue/*", endpoint_of(request))
 
 
 def is_write(request: Request) -> bool:

@@ -146,7 +146,7 @@ def issue_changelog(site: Site, ask: Ask, issue: Issue) -> Answer:
             "maxResults": most,
             "total": len(ordered),
             "isLast": start + len(page) >= len(ordered),
-            "values": [shapes.history(one, site.text(one.at)) for one in page],
+            "values": [shapes.history(one, site.text(one.at), one.items) for one in page],
         }
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -14,7 +14,7 @@ from tests.fakes.jira.asking import BAD_PAYLOAD, Ask, between, texts_only
 from tests.fakes.jira.jql import Query, parse
 from tests.fakes.jira.matching import Reader
 from tests.fakes.jira.refusals import RefusalError, error_json
-from tests.fakes.jira.shapes import Shapes
+from tests.fakes.jira.shapes import Shapes, items_of
 from tests.fakes.jira.site import History, Issue, Site
 from tests.fakes.server import Answer
 
@@ -120,10 +120,8 @@ class Search:
         fields = texts_only(body.get("fieldIds", []))
         if len(fields) > 10:
             raise RefusalError(400, "You may only filter by a maximum of 10 field IDs.")
-        most = between(body.get("maxResults", 1_000), 1, 10_000, "maxResults")
-        matching = self._histories(ask, wanted, fields)
-        start = self._walk(body["nextPageToken"], str(wanted)).after if body.get("nextPageToken") else 0
-        return self._changelog_page(Shapes(self.site, ask), matching, start, most, str(wanted))
+        between(body.get("maxResults", 1_000), 1, 10_000, "maxResults")
+        return self._changelog_page(ask, self._histories(ask, wanted, fields), body)
 
     # Queries
 
@@ -179,15 +177,13 @@ class Search:
 
     # Changelogs
 
-    def _histories(
-        self, ask: Ask, wanted: Sequence[str], fields: Sequence[str]
-    ) -> list[tuple[Issue, History, Sequence[Mapping[str, Any]]]]:
-        found = []
-        for issue in self.known(ask, wanted):
-            for history in issue.histories:
-                items = [item for item in history.items if not fields or item.get("fieldId") in fields]
-                if items:
-                    found.append((issue, history, items))
+    def _histories(self, ask: Ask, wanted: Sequence[str], fields: Sequence[str]) -> list[tuple[Issue, History]]:
+        found = [
+            (issue, history)
+            for issue in self.known(ask, wanted)
+            for history in issue.histories
+            if items_of(history, fields)
+        ]
         return sorted(found, key=lambda one: (one[1].at, int(one[0].id), one[1].id))
 
     def known(self, ask: Ask, wanted: Sequence[str]) -> list[Issue]:
@@ -199,27 +195,23 @@ class Search:
         there = [self.site.issues[one] for one in ids if one in self.site.issues]
         return sorted((one for one in there if self.visible(ask, one)), key=lambda one: int(one.id))
 
-    def _changelog_page(
-        self,
-        shapes: Shapes,
-        matching: Sequence[tuple[Issue, History, Sequence[Mapping[str, Any]]]],
-        start: int,
-        most: int,
-        wanted: str,
-    ) -> Answer:
+    def _changelog_page(self, ask: Ask, matching: Sequence[tuple[Issue, History]], body: Mapping[str, Any]) -> Answer:
+        wanted, most = str(body["issueIdsOrKeys"]), body.get("maxResults", 1_000)
+        start = self._walk(body["nextPageToken"], wanted).after if body.get("nextPageToken") else 0
         page = sorted(matching[start : start + most], key=lambda one: int(one[0].id))
         logs = [
-            {
-                "issueId": issue_id,
-                "changeHistories": [shapes.history(one, self._moment(one.at), items) for _, one, items in histories],
-            }
+            b'{"issueId":"%s","changeHistories":[%s]}' % (issue_id.encode(), self._log(ask, histories, body))
             for issue_id, histories in groupby(page, key=lambda one: one[0].id)
         ]
         ending = dict(self.site.quirks.end_of_bulk)
         if start + most < len(matching):
             walk = Walk(wanted, start + most, self.site.now + TOKEN_LIVES)
             ending = {"nextPageToken": self._token(f"Log-{len(self._walks)}", walk)}
-        return Answer(json={"issueChangeLogs": logs, **ending})
+        return Answer(body=with_ending(b'{"issueChangeLogs":[' + b",".join(logs) + b"]", ending))
+
+    def _log(self, ask: Ask, histories: Iterable[tuple[Issue, History]], body: Mapping[str, Any]) -> bytes:
+        shapes, fields = Shapes(self.site, ask), body.get("fieldIds", [])
+        return b",".join(shapes.history_bytes(issue, one, self._moment(one.at), fields) for issue, one in histories)
 
     def _moment(self, at: datetime) -> int | str:
         form = self.site.quirks.bulk_created
@@ -284,6 +276,9 @@ def issues_answer(
 ) -> Answer:
     """The page, put together from parts that were made once."""
     parts = [shapes.issue_bytes(one, wish.fields, histories=histories, properties=wish.properties) for one in page]
-    rest = json.dumps(ending).encode()[1:]
-    comma = b"," if ending else b""
-    return Answer(body=b'{"issues":[' + b",".join(parts) + b"]" + comma + rest)
+    return Answer(body=with_ending(b'{"issues":[' + b",".join(parts) + b"]", ending))
+
+
+def with_ending(beginning: bytes, ending: Mapping[str, Any]) -> bytes:
+    """An object that was begun as JSON text, with its last members."""
+    return beginning + (b"," if ending else b"") + json.dumps(ending).encode()[1:]

@@ -89,14 +89,22 @@ class Shapes:
         shown = ordered[::-1][:most] if self.site.cloud else ordered
         if self.site.quirks.shuffles_histories:
             random.Random(issue.id).shuffle(shown)
-        shapes = [self.history(one, self.site.text(one.at)) for one in shown]
+        shapes = [self.history(one, self.site.text(one.at), one.items) for one in shown]
         return {"startAt": 0, "maxResults": len(shown), "total": len(ordered), "histories": shapes}
 
-    def history(self, history: History, created: Any, items: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    def history(self, history: History, created: Any, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {"id": str(history.id)}
         if history.author is not None:
             found["author"] = self.person(history.author) if isinstance(history.author, Person) else history.author
-        return found | {"created": created, "items": [*(items or history.items)]}
+        return found | {"created": created, "items": [*items]}
+
+    def history_bytes(self, issue: Issue, history: History, created: Any, fields: Sequence[str]) -> bytes:
+        """One entry as JSON text with the items of these fields alone, from the cache if it can be."""
+        wanted = (self.rest, history.id, created, *fields)
+        if wanted not in issue.cache:
+            items = items_of(history, fields)
+            issue.cache[wanted] = json.dumps(self.history(history, created, items)).encode()
+        return issue.cache[wanted]
 
     # Everything else
 
@@ -155,6 +163,11 @@ class Shapes:
         kind = f"{plugin or 'com.atlassian.jira.plugin.system.customfieldtypes:'}{field.custom}"
         known = {"custom": kind, "customId": int(number)} if field.custom else {"system": field.id}
         return found | {"schema": {"type": field.type, **known}}
+
+
+def items_of(history: History, fields: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The items of a history that change one of these fields; all without any. Some kinds of items name no field."""
+    return [item for item in history.items if not fields or item.get("fieldId") in fields]
 
 
 def document(text: str) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Quirks:
     end_of_bulk: Mapping[str, Any] = field(default_factory=dict)
     """What the last page of /changelog/bulkfetch holds beside the histories."""
     requests_per_second: float | None = None
-    """The burst limit of each endpoint and method; beyond it, 429."""
+    """The burst limit of each endpoint and method, in real time; beyond it, 429."""
     reindexing: bool = False
     """Data Center: searches answer with nothing, and 200."""
 
@@ -243,22 +243,34 @@ class Site:
         local = moment.astimezone(self.zone)
         return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03}{local:%z}"
 
+    def new_id(self) -> str:
+        self._last_id += 1
+        return str(self._last_id)
+
+    def take_in(self, issue: Issue) -> None:
+        """An issue from elsewhere, with the id and the key that it has."""
+        self.issues[issue.id] = issue
+        self._last_id = max(self._last_id, int(issue.id), *(history.id for history in issue.histories))
+        project = self.projects[issue.project]
+        project.numbers = max(project.numbers, int(issue.key.rpartition("-")[2]))
+        self.changes += 1
+
     # What administrators do
 
     def new_project(self, key: str, name: str, *, team_managed: bool = False) -> Project:
-        project = self.projects[key] = Project(self._id(), key, name, team_managed)
+        project = self.projects[key] = Project(self.new_id(), key, name, team_managed)
         self.changes += 1
         return project
 
     def new_status(self, name: str, category: str, project: str | None = None) -> Status:
         """Statuses of team-managed projects may have the names of others."""
-        status = Status(self._id(), name, category, self.projects[project].id if project else None)
+        status = Status(self.new_id(), name, category, self.projects[project].id if project else None)
         self.statuses[status.id] = status
         return status
 
     def new_field(self, name: str, custom: str = "textarea", type_: str = "string") -> Field:
         """A custom field; nothing forbids a name that there is."""
-        made = Field(f"customfield_{self._id()}", name, type_, custom)
+        made = Field(f"customfield_{self.new_id()}", name, type_, custom)
         self.fields[made.id] = made
         return made
 
@@ -286,7 +298,7 @@ class Site:
 
     def new_issue(self, project: str, summary: str, *, who: Person = ADA, **fields: Any) -> Issue:
         """Make an issue; `fields` as the API gives them, rich text as plain."""
-        issue_id = self._id()
+        issue_id = self.new_id()
         self._tick(issue_id, None)
         status = next(iter(self.statuses))
         values = {"summary": summary, "labels": [], "description": None, **NO_VALUES, **fields}
@@ -366,7 +378,7 @@ class Site:
     def comment(self, issue: Issue, who: Person, body: Any, comment_id: str | None = None) -> dict[str, Any]:
         """Write a comment, or rewrite one. It moves `updated` and leaves no history. Raises `KeyError` without one."""
         if comment_id is None:
-            found: dict[str, Any] = {"id": self._id(), "author": who, "created": self.now}
+            found: dict[str, Any] = {"id": self.new_id(), "author": who, "created": self.now}
             issue.comments.append(found)
         else:
             found = {one["id"]: one for one in issue.comments}[comment_id]
@@ -388,7 +400,7 @@ class Site:
     def _edit(self, issue: Issue, who: Person, items: Sequence[Mapping[str, Any]], what: str, **values: Any) -> None:
         self._tick(issue.id, replace(issue, fields=dict(issue.fields), histories=[*issue.histories], cache={}))
         if items:
-            issue.histories.append(History(int(self._id()), self.now, who, items))
+            issue.histories.append(History(int(self.new_id()), self.now, who, items))
         issue.fields.update(values)
         issue.updated = self.now - BEFORE_ITS_HISTORY
         issue.cache.clear()
@@ -412,10 +424,6 @@ class Site:
     def _status_item(self, issue: Issue, to: str) -> dict[str, Any]:
         old, new = issue.status, self.status(to)
         return change_item("status", "status", old["name"], new.name) | {"from": old["id"], "to": new.id}
-
-    def _id(self) -> str:
-        self._last_id += 1
-        return str(self._last_id)
 
 
 # Shapes that the state is made of.

@@ -59,9 +59,10 @@ def label_changes(issue: Issue, body: Mapping[str, Any]) -> tuple[list[str], lis
     after = [*issue.labels]
     for operation in operations:
         after = after_operation(after, operation)
-    for label in after:
+    add = [one for one in after if one not in issue.labels]
+    for label in add:
         check_label(label)
-    return [one for one in after if one not in issue.labels], [one for one in issue.labels if one not in after]
+    return add, [one for one in issue.labels if one not in after]
 
 
 def after_operation(labels: Sequence[str], operation: Any) -> list[str]:
