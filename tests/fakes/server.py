@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 from connectors.contract_http import RETRY_AFTER, BadDay
 
 
@@ -103,7 +105,9 @@ class FakeServer:
 
             def handle_any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                request = Request(
+                    self.command, self.path, CaseInsensitiveDict(self.headers.items()), self.rfile.read(length)
+                )
                 server._reply(self, request, server._take(request))
 
             do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815 - the names are http.server's

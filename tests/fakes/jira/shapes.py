@@ -73,7 +73,8 @@ class Shapes:
         return self.rich(value) if field and field.is_rich else value
 
     def parent(self, issue: Issue) -> dict[str, Any]:
-        return self.issue(issue, ["summary", "status", "issuetype", "priority"])
+        found = self.issue(issue, ["summary", "status", "issuetype", "priority"])
+        return {name: value for name, value in found.items() if name != "expand"}
 
     def rich(self, value: Any) -> Any:
         """A document for version 3, text for version 2, whichever of the two somebody wrote."""
