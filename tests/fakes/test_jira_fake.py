@@ -21,7 +21,7 @@ from tests.fakes.jira.doors import GATEWAY, TOKEN
 from tests.fakes.jira.many import many_issues
 from tests.fakes.jira.recorded import load_issues, load_statuses
 from tests.fakes.jira.refusals import Limit, after, captcha, conflict, rate_limited, rate_limited_by_data_center
-from tests.fakes.jira.site import ADA, AUTOMATION, US, Entry, Site
+from tests.fakes.jira.site import ADA, AUTOMATION, US, Entry, Site, change_item
 
 ROOT = Path(__file__).resolve().parents[2]
 REMADE = ("project", "created", "updated", "parent")
@@ -388,6 +388,25 @@ def test_histories_as_hard_as_real_ones(jira: Jira, us: Caller) -> None:
     assert us.get("/issue/APP-2")["fields"]["status"]["name"] == "Done"
 
 
+def test_a_renamed_status_keeps_its_id(jira: Jira, us: Caller) -> None:
+    jira.site.transition("APP-1", "In Progress")
+    jira.site.rename_status("In Progress", "In Development")
+    status = us.get("/issue/APP-1")["fields"]["status"]
+    (item,) = us.get("/issue/APP-1/changelog")["values"][0]["items"]
+    assert (status["name"], item["toString"], item["to"]) == ("In Development", "In Progress", status["id"])
+    assert status["name"] in [one["name"] for one in us.get("/status")]
+
+
+def test_any_history_can_be_recorded(jira: Jira, us: Caller) -> None:
+    twice = [change_item("Fix Version", "fixVersions", None, version) for version in ("1", "2")]
+    before = us.get("/issue/APP-1")["fields"]["updated"]
+    jira.site.record("APP-1", *twice, author=None)
+    (history,) = us.get("/issue/APP-1/changelog")["values"]
+    assert "author" not in history
+    assert [item["toString"] for item in history["items"]] == ["1", "2"]
+    assert us.get("/issue/APP-1")["fields"]["updated"] == before
+
+
 # What becomes of issues
 
 
@@ -636,6 +655,7 @@ def test_data_center_has_bad_days_of_its_own(server: Jira, on_server: Caller) ->
     limited, denied = (on_server("GET", "/myself") for _ in range(2))
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "0")
     assert denied.headers["X-Authentication-Denied-Reason"].startswith("CAPTCHA_CHALLENGE")
+    assert on_server.get("/search", jql="project = APP", maxResults="1000")["maxResults"] == 1_000
     server.site.quirks.reindexing = True
     assert on_server.get("/search", jql="project = APP")["total"] == 0
 
@@ -647,6 +667,24 @@ def test_the_burst_limit_is_told_before_it_bites(jira: Jira, us: Caller) -> None
     assert responses[0].headers["X-RateLimit-Remaining"] == "4"
     assert [one.headers.get("X-RateLimit-NearLimit") for one in responses[:5]] == [None] * 4 + ["true"]
     assert us("GET", "/field").ok, "every endpoint has its own"
+
+
+def test_one_issue_can_be_written_too_often(jira: Jira, us: Caller) -> None:
+    jira.site.quirks.writes_per_issue = 3
+    responses = [us.labelled("APP-1", add=f"pmo-{number}") for number in range(4)]
+    assert [one.status_code for one in responses] == [204, 204, 204, 429]
+    assert responses[-1].headers["RateLimit-Reason"] == "jira-per-issue-on-write"
+    assert us.labelled("APP-2", add="pmo-x").status_code == 204, "another issue is not meant"
+    assert us("GET", "/issue/APP-1").ok, "reading is not meant"
+
+
+def test_messages_can_come_in_any_language(jira: Jira, us: Caller) -> None:
+    jira.site.quirks.translates = True
+    jira.site.permit("APP", "BROWSE_PROJECTS", "EDIT_ISSUES")
+    response = us.labelled("APP-1", add="pmo-x")
+    assert response.status_code == 403
+    assert "notification" not in response.text
+    assert us.labelled("APP-1", quietly=False, add="a b").json()["errors"].keys() == {"labels"}
 
 
 def test_requests_are_counted(jira: Jira, us: Caller) -> None:

@@ -20,6 +20,7 @@ from tests.fakes.server import Answer, FakeServer, Request
 
 PATH = re.compile(r"(?P<before>/ex/jira/[^/]+)?/rest/api/(?P<version>2|3|latest)/(?P<rest>.+)")
 READING_POSTS = ("/search", "/search/jql", "/search/approximate-count", "/changelog/bulkfetch", "/issue/bulkfetch")
+PER_ISSUE_SECONDS = 2
 PROPERTY_METHODS = ("GET", "PUT", "DELETE")
 NO_ISSUE = "Issue does not exist or you do not have permission to see it."
 
@@ -73,6 +74,8 @@ class Jira:
         self._search = Search(self.site)
         self._scripts: list[Script] = []
         self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._written: dict[str, list[float]] = {}
+        """When writes to an issue were let through."""
         self._lock = threading.Lock()
         self.server = FakeServer(self.answer)
 
@@ -121,10 +124,12 @@ class Jira:
         limits = self._limits(request)
         if limits is None:
             return rate_limited(Limit.BURST, "1")
+        if self._too_often(request):
+            return rate_limited(Limit.PER_ISSUE, "2")
         try:
             answer = self._admitted(request)
         except RefusalError as refusal:
-            answer = refusal.answer
+            answer = translated(refusal.answer) if self.site.quirks.translates else refusal.answer
         return replace(answer, headers={**limits, **answer.headers})
 
     def _limits(self, request: Request) -> Mapping[str, str] | None:
@@ -137,6 +142,16 @@ class Jira:
             return None
         near = {"X-RateLimit-NearLimit": "true"} if bucket.left < rate / 5 else {}
         return {"X-RateLimit-Limit": f"{rate:.0f}", "X-RateLimit-Remaining": f"{bucket.left:.0f}", **near}
+
+    def _too_often(self, request: Request) -> bool:
+        """Whether this is one write too many to its issue."""
+        most, now = self.site.quirks.writes_per_issue, time.monotonic()
+        if most is None or not is_write(request):
+            return False
+        issue = "/".join(endpoint_of(request).split("/")[:3])
+        recent = [at for at in self._written.get(issue, []) if now - at < PER_ISSUE_SECONDS]
+        self._written[issue] = [*recent, *([now] if len(recent) < most else [])]
+        return len(recent) >= most
 
     def _admitted(self, request: Request) -> Answer:
         match = PATH.fullmatch(request.path)
@@ -210,6 +225,13 @@ class Jira:
         if not self._search.visible(ask, issue):
             raise RefusalError(404, NO_ISSUE)
         return issue
+
+
+def translated(answer: Answer) -> Answer:
+    """The same refusal in words that nobody foresaw."""
+    errors = {name: f"Übersetzt: {text[::-1]}" for name, text in answer.json.get("errors", {}).items()}
+    messages = [f"Übersetzt: {text[::-1]}" for text in answer.json.get("errorMessages", [])]
+    return replace(answer, json={"errorMessages": messages, "errors": errors})
 
 
 def endpoint_of(request: Request) -> str:

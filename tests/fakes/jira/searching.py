@@ -24,7 +24,8 @@ ALL_HISTORIES = 1_000_000
 SMALL_FIELDS = {"id", "key"}
 SMALL_PAGE = 5_000
 """The most of Cloud's pages that hold ids and keys alone."""
-DATA_CENTER_PAGE = 1_000
+CLOUD_PAGE, DATA_CENTER_PAGE = 100, 1_000
+QUERIES_KEPT = 20
 
 GONE = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
@@ -58,7 +59,7 @@ class Search:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._walks: dict[str, Walk] = {}
-        self._found: tuple[object, Found] | None = None
+        self._found: dict[object, Found] = {}
 
     # Endpoints
 
@@ -91,7 +92,7 @@ class Search:
         wish = Wish.of_get(ask) if ask.request.method == "GET" else Wish.of_post(ask, startAt=int, validateQuery=object)
         found = self._find(ask, wish.jql, wish.fresh, bounded=False)
         issues = () if self.site.quirks.reindexing else found.issues
-        size = min(wish.most, DATA_CENTER_PAGE, self.site.quirks.page_cap)
+        size = min(wish.most, self.site.quirks.page_cap or DATA_CENTER_PAGE)
         page = issues[wish.start : wish.start + size]
         ending = {"startAt": wish.start, "maxResults": size, "total": len(issues)}
         histories = ALL_HISTORIES if "changelog" in wish.expand else 0
@@ -130,14 +131,14 @@ class Search:
 
     def _find(self, ask: Ask, jql: str, fresh: Sequence[str], *, bounded: bool) -> Found:
         state = (jql, fresh, ask.user, self.site.now, self.site.changes, self.site.quirks.lag)
-        if self._found and self._found[0] == state:
-            return self._found[1]
-        query = parse(jql)
-        if bounded and query.condition is None:
-            raise RefusalError(400, UNBOUNDED)
-        found = self._found_by(ask, query, fresh)
-        self._found = (state, found)
-        return found
+        if state not in self._found:
+            query = parse(jql)
+            if bounded and query.condition is None:
+                raise RefusalError(400, UNBOUNDED)
+            if len(self._found) > QUERIES_KEPT:
+                self._found.clear()
+            self._found[state] = self._found_by(ask, query, fresh)
+        return self._found[state]
 
     def _found_by(self, ask: Ask, query: Query, fresh: Sequence[str]) -> Found:
         reader = Reader(self.site, ask.user, strict=ask.strict)
@@ -149,7 +150,7 @@ class Search:
         if self.site.quirks.short_pages:
             return self.site.quirks.short_pages.pop(0)
         small = {*wish.fields} <= SMALL_FIELDS
-        return min(wish.most, SMALL_PAGE if small else self.site.quirks.page_cap)
+        return min(wish.most, SMALL_PAGE if small else self.site.quirks.page_cap or CLOUD_PAGE)
 
     # Tokens
 

@@ -154,8 +154,8 @@ class Quirks:
 
     lag: timedelta = timedelta()
     """How long search goes on to see the past (https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/)."""
-    page_cap: int = 100
-    """Issues on one page of a search that names fields, whatever it asks for; measured on Cloud: 100."""
+    page_cap: int | None = None
+    """Issues on one page of a search that names fields, whatever it asks for: 100 on Cloud, 1,000 on Data Center."""
     short_pages: list[int] = field(default_factory=list)
     """Sizes of the next pages; 0 is an empty page that is not the last."""
     repeats_token: bool = False
@@ -170,6 +170,10 @@ class Quirks:
     """What the last page of /changelog/bulkfetch holds beside the histories."""
     requests_per_second: float | None = None
     """The burst limit of each endpoint and method, in real time; beyond it, 429."""
+    writes_per_issue: int | None = None
+    """Writes to one issue within two seconds of real time; beyond, 429. Cloud's limit is 20."""
+    translates: bool = False
+    """Messages come in the account's language, so that nobody can go by their words."""
     reindexing: bool = False
     """Data Center: searches answer with nothing, and 200."""
 
@@ -267,6 +271,14 @@ class Site:
         status = Status(self.new_id(), name, category, self.projects[project].id if project else None)
         self.statuses[status.id] = status
         return status
+
+    def rename_status(self, status: str, name: str) -> None:
+        """The id stays, and what histories say of it."""
+        old = self.status(status)
+        new = self.statuses[old.id] = replace(old, name=name)
+        for issue in self.issues.values():
+            if issue.status["id"] == old.id:
+                self.spoil(issue.id, status=status_json(new))
 
     def new_field(self, name: str, custom: str = "textarea", type_: str = "string") -> Field:
         """A custom field; nothing forbids a name that there is."""
@@ -373,6 +385,13 @@ class Site:
         found.cache.clear()
         self.changes += 1
 
+    def record(self, issue: str, *items: Mapping[str, Any], author: Person | None = ADA) -> None:
+        """Add any history at all, by nobody if so, which as such does not move `updated`."""
+        found = self.issue(issue)
+        self._tick(found.id, as_it_is(found))
+        found.histories.append(History(int(self.new_id()), self.now, author, items))
+        found.cache.clear()
+
     # What every edit does
 
     def comment(self, issue: Issue, who: Person, body: Any, comment_id: str | None = None) -> dict[str, Any]:
@@ -398,7 +417,7 @@ class Site:
         self.log.append(Entry(who, issue.id, f"no property {key}"))
 
     def _edit(self, issue: Issue, who: Person, items: Sequence[Mapping[str, Any]], what: str, **values: Any) -> None:
-        self._tick(issue.id, replace(issue, fields=dict(issue.fields), histories=[*issue.histories], cache={}))
+        self._tick(issue.id, as_it_is(issue))
         if items:
             issue.histories.append(History(int(self.new_id()), self.now, who, items))
         issue.fields.update(values)
@@ -455,6 +474,11 @@ SYSTEM_FIELDS = (
     Field("resolution", "Resolution", "resolution"),
     Field("resolutiondate", "Resolved", "datetime"),
 )
+
+
+def as_it_is(issue: Issue) -> Issue:
+    """A copy that later edits do not reach."""
+    return replace(issue, fields=dict(issue.fields), histories=[*issue.histories], cache={})
 
 
 def change_item(name: str, field_id: str | None, before: str | None, after: str | None) -> dict[str, Any]:
