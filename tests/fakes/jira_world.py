@@ -7,21 +7,27 @@ class TestCloud(HttpConnectorContract):
     def world(self) -> Iterator[HttpWorld]:
         with closing(JiraCloudWorld()) as world:
             yield world
+
+Where the vendor's OpenAPI description lies beside the checkout, closing a Cloud world fails if a request or an answer
+was not as it says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.base import SourceSetup
 from connectors.contract_http import FOREVER, BadDay, HttpWorld
+from tests.conftest import SHARED
 from tests.fakes.jira.api import Jira
 from tests.fakes.jira.doors import TOKEN
+from tests.fakes.jira.openapi import Judge
 from tests.fakes.jira.site import ADA, US, Site
-from tests.fakes.server import Answer, FakeServer, Request
+from tests.fakes.server import FakeServer
 
+DESCRIPTION = SHARED / "specs" / "jira" / "jira-v3-subset.json"
 TITLE_LENGTH = 255
 A_WHILE = timedelta(hours=6)
 """Longer than any overlap of two pulls should be."""
@@ -33,17 +39,18 @@ class JiraWorld(HttpWorld):
     several_pages: ClassVar[int | None] = 5
     cloud: ClassVar[bool]
 
-    def __init__(self, judge: Callable[[Request, Answer], None] | None = None) -> None:
-        """`judge` sees every request with its answer: `tests.fakes.jira.openapi.Judge`."""
+    def __init__(self) -> None:
+        self.judge = Judge(DESCRIPTION) if self.cloud and DESCRIPTION.is_file() else None
         self.site = Site(cloud=self.cloud, zone="Asia/Shanghai")
         self.site.quirks.page_cap = 2
-        self.jira = Jira(self.site, judge=judge)
+        self.jira = Jira(self.site, judge=self.judge)
         self.stranger = FakeServer(self.jira.answer)
         self.jira.server.elsewhere = self.stranger.url
 
     def close(self) -> None:
         self.jira.close()
         self.stranger.close()
+        assert not (self.judge and self.judge.complaints), self.judge.complaints
 
     def options(self) -> Mapping[str, Any]:
         raise NotImplementedError

@@ -133,6 +133,12 @@ def test_nobody_gets_200_and_nothing(jira: Jira, authorization: str | None) -> N
     assert jira.site.everything() == before
 
 
+def test_what_is_no_path_of_jira_is_not_found(jira: Jira, us: Caller) -> None:
+    for path in ("/no/such/thing", "/issue/APP-1/nothing"):
+        assert us("GET", path).status_code == 404
+    assert us.session.get(f"{jira.url}/wiki/rest/content", timeout=10).status_code == 404
+
+
 def test_a_revoked_token_makes_nobody_of_us(jira: Jira, us: Caller) -> None:
     assert len(us.found()) == 3
     jira.doors.tokens.clear()
@@ -268,9 +274,13 @@ def test_search_lags_behind_but_for_what_is_reconciled(jira: Jira, us: Caller) -
     assert removed in us.found()
     assert us("GET", f"/issue/{removed}").status_code == 404
     assert new not in us.found()
-    site.pass_time(timedelta(minutes=2))
-    assert us.found("summary ~ Edited") == [edited]
+    site.pass_time(timedelta(minutes=1))
+    site.label(edited, add=["again"])
+    site.pass_time(timedelta(minutes=1))
+    assert us.found("summary ~ Edited") == [], "what is edited again lags all the longer"
     assert us.found() == [edited, only(site, 1), new]
+    site.pass_time(timedelta(minutes=2))
+    assert us.found("summary ~ Edited AND labels = again") == [edited]
 
 
 def test_times_are_in_the_sites_zone(us: Caller) -> None:
@@ -440,7 +450,8 @@ def test_a_project_that_we_may_not_browse_is_as_good_as_gone(jira: Jira, us: Cal
     assert us.found() == []
     assert us.get("/project/search")["total"] == 0
     assert us("GET", "/issue/APP-1").status_code == 404
-    assert us("POST", "/search/jql", {"jql": "project = APP"}).status_code == 400
+    for jql in ("project = APP", "key = APP-1"):
+        assert us("POST", "/search/jql", {"jql": jql}).status_code == 400
 
 
 def test_a_parent_comes_as_a_stub(jira: Jira, us: Caller) -> None:
@@ -485,6 +496,14 @@ def test_labels_are_deltas_and_one_edit_is_one_history(jira: Jira, us: Caller) -
     )
     assert site.issue(issue).updated > before, "a label moves `updated`, always"
     assert site.writes() == [Entry(US, issue, "+pmo-x -old")]
+
+
+@pytest.mark.parametrize("body", [{"fields": {"labels": ["b"]}}, {"update": {"labels": [{"set": ["b"]}]}}])
+def test_labels_that_are_set_replace_all(jira: Jira, us: Caller, body: Any) -> None:
+    """What a connector must not do, since it would take off what people put on meanwhile."""
+    jira.site.label("APP-1", add=["theirs"])
+    assert us("PUT", "/issue/APP-1", body).status_code == 204
+    assert jira.site.issue("APP-1").labels == ["b"]
 
 
 def test_what_changes_nothing_leaves_no_trace(jira: Jira, us: Caller) -> None:
@@ -602,6 +621,9 @@ def test_properties_are_quiet(jira: Jira, us: Caller) -> None:
     (page,) = us.pages("key = APP-1", properties=["unstuck", "other"])
     assert page[0]["properties"] == {"unstuck": {"rule": "stuck"}}
     assert us("PUT", path, "x" * 40_000).status_code == 400
+    jira.site.permit("APP", "BROWSE_PROJECTS")
+    assert us("DELETE", path).status_code == 403
+    jira.site.permit("APP", "BROWSE_PROJECTS", "EDIT_ISSUES")
     assert us("DELETE", path).status_code == 204
     assert us("GET", path).status_code == 404
 

@@ -76,6 +76,10 @@ def keys(site: Site, jql: str, user: Person = US) -> list[str]:
         ("(project = OPS OR project = APP) AND status = Done", "APP-3"),
         ("updated >= -1m ORDER BY key", "APP-1 APP-2 APP-3 OPS-1"),
         ("updated <= -1m", ""),
+        (r"summary ~ '\u0045pic'", "OPS-1"),
+        ("updated in (now())", ""),
+        ("updated in now() or key = APP-1", "APP-1"),
+        ("parent is not EMPTY", "APP-2"),
         ("created <= now() AND updated >= 0 AND project = OPS", "OPS-1"),
     ],
 )
@@ -114,6 +118,10 @@ def test_a_query_finds(jql: str, found: str) -> None:
         ("updated >= '2026-03-20T12:00'", "is invalid"),
         ("updated >= '1774008000000'", "is invalid"),
         ("updated >= EMPTY", "cannot be used"),
+        ("updated >= 99999999999999999999", "is invalid"),
+        ("updated >= -99999999999w", "is invalid"),
+        ("assignee = someFunction(1, 'two')", "function"),
+        (r"summary ~ '\ü'", "illegal JQL escape"),
         ("updated >= startOfTime()", "function"),
     ],
 )

@@ -194,7 +194,7 @@ BREAKS = (
     Break(
         "Jira's stand-in: every quoted time is UTC",
         "tests/fakes/jira/matching.py",
-        "return datetime.strptime(text, form).replace(tzinfo=zone)",
+        "return datetime.strptime(text, form).replace(tzinfo=self._zone)",
         "return datetime.strptime(text, form).replace(tzinfo=UTC)",
         "quoted_times",
         "tests/fakes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -20,7 +21,7 @@ Kind = Literal["number", "date", "words", "choice"]
 DATE_FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
 """Minutes are the finest that a quoted time can say, and it is read in the user's own time zone."""
 
-PERIOD = re.compile(r"([+-]?)(\d+)(w|d|h|m)?")
+PERIOD = re.compile(r"([+-]?)(\d+)(w|d|h|m)")
 UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -95,8 +96,6 @@ class Reader:
             raise RefusalError(400, f"The operator '{clause.operator}' is not supported by the '{clause.field}' field.")
         wanted = [None if isinstance(one, Empty) else column.read(one) for one in clause.operands]
         wanted = [value for one in wanted for value in (one if isinstance(one, list) else [one])]
-        if None in wanted and clause.operator not in ("=", "!=", "in", "not in", "is", "is not"):
-            raise RefusalError(400, f"The operator '{clause.operator}' cannot be used with EMPTY.")
         return self._comparison(clause.operator, column, wanted)
 
     @staticmethod
@@ -214,6 +213,8 @@ class Reader:
             return int(text)
         try:
             found = self.site.issue(text.upper())
+            if "BROWSE_PROJECTS" not in self.site.projects[found.project].we_may:
+                raise KeyError(text)
         except KeyError:
             if not self.strict:
                 return 0
@@ -231,30 +232,40 @@ class Reader:
         if operand == Call("now", ()):
             return self.site.now
         text = _text(operand)
-        if re.fullmatch(r"-?\d+", text) and isinstance(operand, Value) and not operand.quoted:
-            return EPOCH + timedelta(milliseconds=int(text))
-        zone = ZoneInfo(self.user.zone if self.user else "UTC")
-        for form in DATE_FORMATS:
-            try:
-                return datetime.strptime(text, form).replace(tzinfo=zone)
-            except ValueError:
-                continue
-        return self.site.now + self._period(text)
+        try:
+            if re.fullmatch(r"-?\d+", text) and isinstance(operand, Value) and not operand.quoted:
+                return EPOCH + timedelta(milliseconds=int(text))
+            return self._written_date(text) or self.site.now + _period(text)
+        except OverflowError:
+            raise _no_date(text) from None
 
-    @staticmethod
-    def _period(text: str) -> timedelta:
-        match = PERIOD.fullmatch(text)
-        if match is None or match[3] is None:
-            raise RefusalError(
-                400,
-                f"Date value '{text}' for field 'updated' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
-                "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'.",
-            )
-        return UNITS[match[3]] * int(match[2]) * (-1 if match[1] == "-" else 1)
+    def _written_date(self, text: str) -> datetime | None:
+        for form in DATE_FORMATS:
+            with suppress(ValueError):
+                return datetime.strptime(text, form).replace(tzinfo=self._zone)
+        return None
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.user.zone if self.user else "UTC")
 
     def _due(self, issue: Issue) -> Sequence[datetime]:
-        zone = ZoneInfo(self.user.zone if self.user else "UTC")
-        return [datetime.fromisoformat(day).replace(tzinfo=zone) for day in _of(issue, "duedate")]
+        return [datetime.fromisoformat(day).replace(tzinfo=self._zone) for day in _of(issue, "duedate")]
+
+
+def _period(text: str) -> timedelta:
+    match = PERIOD.fullmatch(text)
+    if match is None:
+        raise _no_date(text)
+    return UNITS[match[3]] * int(match[2]) * (-1 if match[1] == "-" else 1)
+
+
+def _no_date(text: str) -> RefusalError:
+    return RefusalError(
+        400,
+        f"Date value '{text}' for field 'updated' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
+        "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'.",
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,13 +26,10 @@ class Judge:
     """Give it to `Jira(judge=…)`; afterwards `complaints` is to be empty, and `judged` is not."""
 
     def __init__(self, description: Path) -> None:
-        spec = json.loads(description.read_text("utf-8"))
-        self.paths: Mapping[str, Json] = spec["paths"]
+        self.paths, self._strict, self._lenient = read(description)
         self.complaints: list[str] = []
         self.judged: set[str] = set()
         """Operations that were asked for and answered, as `GET /rest/api/3/field`."""
-        self._strict: Json = spec["components"]
-        self._lenient: Json = lenient(spec["components"])
 
     def __call__(self, request: Request, answer: Answer) -> None:
         match = PATHS.fullmatch(request.path)
@@ -90,6 +88,13 @@ class Judge:
         validator = Draft202012Validator({**schema, "components": components})
         for error in validator.iter_errors(value):
             yield f"{what}{error.json_path[1:]}: {error.message[:200]}"
+
+
+@cache
+def read(description: Path) -> tuple[Mapping[str, Json], Json, Json]:
+    """The paths, and the schemas that they refer to: as they are, and lenient."""
+    spec = json.loads(description.read_text("utf-8"))
+    return spec["paths"], spec["components"], lenient(spec["components"])
 
 
 def meant(text: str, schema: Json) -> object:
