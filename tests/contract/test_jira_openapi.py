@@ -16,7 +16,7 @@ from tests.fakes.jira.doors import TOKEN
 from tests.fakes.jira.many import many_issues
 from tests.fakes.jira.openapi import Judge
 from tests.fakes.jira.refusals import Limit, rate_limited
-from tests.fakes.jira.site import US
+from tests.fakes.jira.state import US
 from tests.fakes.server import Answer, Request
 
 BY_ID = "id is not EMPTY ORDER BY id"

@@ -24,7 +24,8 @@ from tests.conftest import SHARED
 from tests.fakes.jira.api import Jira
 from tests.fakes.jira.doors import TOKEN
 from tests.fakes.jira.openapi import Judge
-from tests.fakes.jira.site import ADA, US, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import ADA, US
 from tests.fakes.server import FakeServer
 
 DESCRIPTION = SHARED / "specs" / "jira" / "jira-v3-subset.json"

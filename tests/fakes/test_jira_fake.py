@@ -21,7 +21,8 @@ from tests.fakes.jira.doors import GATEWAY, TOKEN
 from tests.fakes.jira.many import many_issues
 from tests.fakes.jira.recorded import load_issues, load_statuses
 from tests.fakes.jira.refusals import Limit, after, captcha, conflict, rate_limited, rate_limited_by_data_center
-from tests.fakes.jira.site import ADA, AUTOMATION, US, Entry, Site, change_item
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import ADA, AUTOMATION, US, Entry, change_item
 
 ROOT = Path(__file__).resolve().parents[2]
 REMADE = ("project", "created", "updated", "parent")
@@ -449,6 +450,10 @@ def test_a_project_that_we_may_not_browse_is_as_good_as_gone(jira: Jira, us: Cal
     jira.site.permit("APP")
     assert us.found() == []
     assert us.get("/project/search")["total"] == 0
+    jira.site.permit("APP", "ADMINISTER_PROJECTS")
+    assert us.get("/project/search")["total"] == us.get("/project/search", action="edit")["total"] == 1
+    assert us.get("/project/search", action="browse")["total"] == 0
+    assert us("GET", "/project/search", action="look").status_code == 400
     assert us("GET", "/issue/APP-1").status_code == 404
     for jql in ("project = APP", "key = APP-1"):
         assert us("POST", "/search/jql", {"jql": jql}).status_code == 400
@@ -647,6 +652,50 @@ def test_names_of_fields_and_statuses_are_not_unique(jira: Jira, us: Caller) -> 
     statuses = [status for status in us.get("/status") if status["name"] == "In Progress"]
     assert [status.get("scope", {}).get("type") for status in statuses] == [None, "PROJECT"]
     assert {status["statusCategory"]["key"] for status in statuses} == {"indeterminate"}
+
+
+def test_a_field_that_is_empty_is_null_and_one_that_is_not_there_is_absent(jira: Jira, us: Caller) -> None:
+    jira.site.new_project("TEAM", "A team's own", team_managed=True)
+    everywhere, theirs = jira.site.new_field("Sponsor"), jira.site.new_field("Sponsor", project="TEAM")
+    jira.site.new_issue("TEAM", "One")
+    for key, fields in (("APP-1", {everywhere.id}), ("TEAM-1", {everywhere.id, theirs.id})):
+        found = us.get(f"/issue/{key}", fields=f"{everywhere.id},{theirs.id}")["fields"]
+        assert found == dict.fromkeys(fields)
+    scopes = {field["id"]: field.get("scope") for field in us.get("/field") if field["name"] == "Sponsor"}
+    project = {"id": jira.site.projects["TEAM"].id}
+    assert scopes == {everywhere.id: None, theirs.id: {"type": "PROJECT", "project": project}}
+
+
+def test_the_category_has_a_clock_of_its_own(jira: Jira, us: Caller) -> None:
+    site = jira.site
+    site.new_status("In Review", "indeterminate")
+
+    def dates() -> tuple[str, str | None]:
+        fields = us.get("/issue/APP-1")["fields"]
+        return fields["statuscategorychangedate"], fields["resolutiondate"]
+
+    assert dates() == ("2026-03-20T20:00:01.000+0800", None)
+    site.transition("APP-1", "In Progress")
+    began = dates()
+    assert began == ("2026-03-20T20:00:04.000+0800", None)
+    site.transition("APP-1", "In Review")
+    assert dates() == began, "another status of the same category"
+    site.transition("APP-1", "Done")
+    assert dates() == ("2026-03-20T20:00:06.000+0800",) * 2
+    resolved, moved = us.get("/issue/APP-1/changelog", startAt="2")["values"][0]["items"]
+    assert (resolved["field"], resolved["toString"], moved["toString"]) == ("resolution", "Done", "Done")
+    site.migrate_workflow(["APP-1"], "In Progress")
+    assert dates() == ("2026-03-20T20:00:06.000+0800",) * 2, "a migration moves neither"
+    site.transition("APP-1", "Done")
+    site.transition("APP-1", "To Do")
+    assert dates() == ("2026-03-20T20:00:09.000+0800", None)
+
+
+def test_links_of_the_gateway_are_the_gateways_but_people_open_the_site(jira: Jira) -> None:
+    jira.doors.tokens["scoped"] = frozenset({"read:jira-work"})
+    gateway = Caller(jira, basic(US.email, "scoped"), GATEWAY)
+    assert gateway.get("/serverInfo")["baseUrl"] == jira.url
+    assert gateway.get("/issue/APP-1")["self"].startswith(jira.url + GATEWAY)
 
 
 # Bad days

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.fakes.jira.jql import Clause, Value, parse
 from tests.fakes.jira.matching import Reader
 from tests.fakes.jira.refusals import RefusalError
-from tests.fakes.jira.site import US, Issue, Person, Site, issue_type
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import US, Issue, Person, issue_type
 
 START = datetime(2026, 3, 20, 12, tzinfo=UTC)
 

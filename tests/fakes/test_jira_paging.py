@@ -16,7 +16,8 @@ from tests.fakes.jira.jql import parse
 from tests.fakes.jira.matching import Reader
 from tests.fakes.jira.refusals import RefusalError
 from tests.fakes.jira.searching import Search
-from tests.fakes.jira.site import US, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import US
 from tests.fakes.server import Request
 
 WORDS = ["project", "APP", "=", "!=", "in", "not", "(", ")", ",", "and", "or", "order", "by", "key", "desc", "empty"]
@@ -34,7 +35,7 @@ def some_site(issues: int) -> Site:
 
 def ask(body: object) -> Ask:
     headers = {"Content-Type": "application/json"}
-    return Ask(Request("POST", "/rest/api/3/search/jql", headers, json.dumps(body).encode()), "3", "", US)
+    return Ask(Request("POST", "/rest/api/3/search/jql", headers, json.dumps(body).encode()), "3", "", "", US)
 
 
 @given(

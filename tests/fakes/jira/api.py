@@ -15,7 +15,8 @@ from tests.fakes.jira.asking import Ask
 from tests.fakes.jira.doors import READ, WHO, WRITE, Doors
 from tests.fakes.jira.refusals import Limit, RefusalError, rate_limited
 from tests.fakes.jira.searching import Search
-from tests.fakes.jira.site import Issue, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import Issue
 from tests.fakes.server import Answer, FakeServer, Request
 
 PATH = re.compile(r"(?P<before>/ex/jira/[^/]+)?/rest/api/(?P<version>2|3|latest)/(?P<rest>.+)")
@@ -161,7 +162,7 @@ class Jira:
         version = match["version"].replace("latest", "2")
         if version == "3" and not self.site.cloud:
             raise RefusalError(404, "null for uri: " + request.path)
-        ask = Ask(request, version, self.url + (match["before"] or ""), user)
+        ask = Ask(request, version, self.url + (match["before"] or ""), self.url, user)
         answer = self._route(ask, match["rest"].split("/"))
         return replace(answer, headers={**headers, **answer.headers})
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.fakes.jira.refusals import RefusalError
-from tests.fakes.jira.site import Person
+from tests.fakes.jira.state import Person
 from tests.fakes.server import Request
 
 BAD_PAYLOAD = "Invalid request payload. Refer to the REST API documentation and try again."
@@ -24,6 +24,8 @@ class Ask:
     """`2` or `3`."""
     base: str
     """The URL in front of `/rest`, for links."""
+    site_url: str
+    """The URL of the site itself, which people open in a browser."""
     user: Person | None
     """`None` is somebody whom nobody knows."""
 

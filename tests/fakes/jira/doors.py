@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.fakes.jira.refusals import RefusalError
-from tests.fakes.jira.site import Person, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import Person
 from tests.fakes.server import Answer, Request
 
 TOKEN = "s3cr3t-j1ra-t0k3n"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from tests.fakes.jira.site import (
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import (
     ADA,
     AUTOMATION,
     NO_VALUES,
@@ -15,7 +16,6 @@ from tests.fakes.jira.site import (
     History,
     Issue,
     Person,
-    Site,
     change_item,
     issue_type,
     status_json,

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from tests.fakes.jira.jql import Both, Call, Clause, Condition, Either, Empty, Not, Operand, Query, Value
 from tests.fakes.jira.refusals import RefusalError
-from tests.fakes.jira.site import Issue, Person, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import Issue, Person
 
 Test = Callable[[Issue], bool]
 Kind = Literal["number", "date", "words", "choice"]

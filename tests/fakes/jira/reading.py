@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from tests.fakes.jira.asking import Ask
 from tests.fakes.jira.refusals import RefusalError
 from tests.fakes.jira.searching import ALL_HISTORIES, Search
 from tests.fakes.jira.shapes import Shapes
-from tests.fakes.jira.site import Issue, Project, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import Issue, Project
 from tests.fakes.jira.writing import known
 from tests.fakes.server import Answer
 
 INLINE_IN_ISSUE = 100
 PROJECTS_ON_A_PAGE = 50
 ISSUES_IN_BULK = 100
+
+BROWSE = frozenset({"BROWSE_PROJECTS"})
+ACTIONS = {
+    "view": frozenset({"BROWSE_PROJECTS", "ADMINISTER_PROJECTS"}),
+    "browse": BROWSE,
+    "edit": frozenset({"ADMINISTER_PROJECTS"}),
+}
+"""What `action` of /project/search asks for: one of these permissions."""
 
 PERMISSIONS = {
     "ADMINISTER": ("0", "GLOBAL", "Administer Jira"),
@@ -31,7 +42,7 @@ def server_info(site: Site, ask: Ask) -> Answer:
     known_of_server = {"version": "9.12.7", "versionNumbers": [9, 12, 7], "buildNumber": 9_120_007}
     return Answer(
         json={
-            "baseUrl": ask.base,
+            "baseUrl": ask.site_url,
             **(known_of_cloud if site.cloud else known_of_server),
             "deploymentType": "Cloud" if site.cloud else "Server",
             "buildDate": "2026-01-15T00:00:00.000+0000",
@@ -61,19 +72,21 @@ def statuses(site: Site, ask: Ask) -> Answer:
     return Answer(json=[shapes.status(status) for status in site.statuses.values()] if ask.user else [])
 
 
-def browsable(site: Site, ask: Ask) -> list[Project]:
-    """The projects whose issues we can see, by key: the roster."""
-    seen = (project for project in site.projects.values() if ask.user and "BROWSE_PROJECTS" in project.we_may)
+def browsable(site: Site, ask: Ask, permissions: Set[str] = BROWSE) -> list[Project]:
+    """The projects in which we have one of these permissions, by key; by default those whose issues we can see."""
+    seen = (project for project in site.projects.values() if ask.user and permissions & project.we_may)
     return sorted(seen, key=lambda project: project.key)
 
 
 def project_page(site: Site, ask: Ask) -> Answer:
-    """GET /project/search, of Cloud.
+    """GET /project/search, of Cloud: without `action=browse` also projects that we administer but cannot see into.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
     """
-    keys = ask.texts("keys")
-    found = [project for project in browsable(site, ask) if not keys or project.key in keys]
+    keys, permissions = ask.texts("keys"), ACTIONS.get(ask.text("action", "view"))
+    if permissions is None:
+        raise RefusalError(400, "The action is none of view, browse and edit.")
+    found = [project for project in browsable(site, ask, permissions) if not keys or project.key in keys]
     start, most = ask.number("startAt", 0), min(ask.number("maxResults", 50), PROJECTS_ON_A_PAGE)
     page = found[start : start + most]
     here = f"{ask.base}/rest/api/{ask.version}/project/search?maxResults={most}&startAt="

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.jira.site import Field, History, Issue, Project, Site, Status
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import Field, History, Issue, Project, Status
 
 KEPT_ELSEWHERE = ("project", "created", "updated")
 

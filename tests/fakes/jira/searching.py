@@ -15,7 +15,8 @@ from tests.fakes.jira.jql import Query, parse
 from tests.fakes.jira.matching import Reader
 from tests.fakes.jira.refusals import RefusalError, error_json
 from tests.fakes.jira.shapes import Shapes, items_of
-from tests.fakes.jira.site import History, Issue, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import History, Issue
 from tests.fakes.server import Answer
 
 TOKEN_LIVES = timedelta(days=7)

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from tests.fakes.jira.asking import Ask
-from tests.fakes.jira.site import Field, History, Issue, Person, Project, Site, Status, status_json
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import Field, History, Issue, Person, Project, Status, status_json
 
 EXPAND = "operations,versionedRepresentations,editmeta,changelog,renderedFields"
 
@@ -160,6 +161,8 @@ class Shapes:
             "searchable": True,
             "clauseNames": [f"cf[{number}]", field.name] if field.custom else [field.id],
         }
+        if field.project:
+            found["scope"] = {"type": "PROJECT", "project": {"id": self.site.projects[field.project].id}}
         plugin = "com.pyxis.greenhopper.jira:" if str(field.custom).startswith("gh-") else ""
         kind = f"{plugin or 'com.atlassian.jira.plugin.system.customfieldtypes:'}{field.custom}"
         known = {"custom": kind, "customId": int(number)} if field.custom else {"system": field.id}

@@ -8,174 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from tests.fakes.jira.state import (
+    ADA,
+    NO_VALUES,
+    RESOLVED,
+    SYSTEM_FIELDS,
+    US,
+    Entry,
+    Field,
+    History,
+    Issue,
+    Person,
+    Project,
+    Quirks,
+    Status,
+    Unindexed,
+    as_it_is,
+    change_item,
+    issue_type,
+    status_json,
+    workflow_item,
+)
 
 TICK = timedelta(seconds=1)
 BEFORE_ITS_HISTORY = timedelta(milliseconds=7)
 """`updated` is a little earlier than the history that caused it, as recorded issues show."""
-
-CATEGORIES = {
-    "undefined": (1, "No Category"),
-    "new": (2, "To Do"),
-    "done": (3, "Done"),
-    "indeterminate": (4, "In Progress"),
-}
-"""By key: id and English name. https://developer.atlassian.com/cloud/jira/platform/rest/v3/ (status category)"""
-
-ALL_WE_MAY = frozenset({"BROWSE_PROJECTS", "EDIT_ISSUES", "ADD_COMMENTS", "ADMINISTER_PROJECTS"})
-
-
-@dataclass(frozen=True)
-class Person:
-    """An account: known by its id on Cloud, by key (the same here) and login on Data Center."""
-
-    id: str
-    name: str
-    email: str = ""
-    zone: str = "Etc/UTC"
-    active: bool = True
-    kind: Literal["atlassian", "app"] = "atlassian"
-
-    @property
-    def login(self) -> str:
-        return self.name.lower().replace(" ", "-")
-
-
-US = Person("712020:00000000-0000-4000-8000-00000000b07a", "Label bot", "bot@example.com")
-ADA = Person("5b10a2844c20165700ede21a", "Ada")
-AUTOMATION = Person("557058:f58131cb-b67d-43c7-b30d-6b58d40bd077", "Automation for Jira", kind="app")
-
-
-@dataclass(frozen=True)
-class Status:
-    id: str
-    name: str
-    category: str
-    project: str | None = None
-    """The id of the team-managed project that it belongs to."""
-
-
-@dataclass
-class Project:
-    id: str
-    key: str
-    name: str
-    team_managed: bool = False
-    we_may: set[str] = field(default_factory=lambda: set(ALL_WE_MAY))
-    """Our account's permissions in it."""
-    labels_on_screen: bool = True
-    numbers: int = 0
-    """Of issues ever made in it or moved to it."""
-
-    def next_key(self) -> str:
-        self.numbers += 1
-        return f"{self.key}-{self.numbers}"
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field as GET /field lists it. Names of custom ones are not unique."""
-
-    id: str
-    name: str
-    type: str = "string"
-    custom: str | None = None
-    """The last word of the custom field type's key: `textarea`, `textfield`, `select`, `gh-epic-link` …"""
-    visible: bool = True
-
-    @property
-    def is_rich(self) -> bool:
-        """Whether API v3 gives it as a document instead of text."""
-        return self.id == "description" or self.custom == "textarea"
-
-
-@dataclass(frozen=True)
-class History:
-    """One entry of a changelog."""
-
-    id: int
-    at: datetime
-    author: Person | Mapping[str, Any] | None
-    """A recorded author is kept as it came; some histories have none."""
-    items: Sequence[Mapping[str, Any]]
-
-
-@dataclass
-class Issue:
-    """One issue. `fields` are as the API gives them, but for rich text, which may be plain, and the two times."""
-
-    id: str
-    key: str
-    project: str
-    """The project's key."""
-    created: datetime
-    updated: datetime
-    fields: dict[str, Any]
-    histories: list[History] = field(default_factory=list)
-    properties: dict[str, Any] = field(default_factory=dict)
-    comments: list[dict[str, Any]] = field(default_factory=list)
-    cache: dict[object, bytes] = field(default_factory=dict, compare=False)
-    """Parts of answers, made once; emptied by every edit."""
-
-    @property
-    def labels(self) -> list[str]:
-        found: list[str] = self.fields.get("labels") or []
-        return found
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.fields["status"]
-        return found
-
-
-@dataclass
-class Unindexed:
-    """What search still believes of an issue that was edited, made or deleted a moment ago."""
-
-    believed: Issue | None
-    until: datetime
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the log: who wrote what."""
-
-    who: Person
-    issue: str
-    what: str
-
-
-@dataclass
-class Quirks:
-    """How a real Jira can behave, and this one does on demand."""
-
-    lag: timedelta = timedelta()
-    """How long search goes on to see the past (https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/)."""
-    page_cap: int | None = None
-    """Issues on one page of a search that names fields, whatever it asks for: 100 on Cloud, 1,000 on Data Center."""
-    short_pages: list[int] = field(default_factory=list)
-    """Sizes of the next pages; 0 is an empty page that is not the last."""
-    repeats_token: bool = False
-    """Every page of a Cloud search leads to itself."""
-    last_page: Mapping[str, Any] = field(default_factory=lambda: {"isLast": True})
-    """How the last page says so: the documentation has a token that is missing, and one that is null."""
-    shuffles_histories: bool = False
-    """Inline changelogs come in no order (else newest first)."""
-    bulk_created: Literal["ms", "s", "text"] = "ms"
-    """`created` of /changelog/bulkfetch: epoch milliseconds as measured, text by the schema, seconds in its example."""
-    end_of_bulk: Mapping[str, Any] = field(default_factory=dict)
-    """What the last page of /changelog/bulkfetch holds beside the histories."""
-    requests_per_second: float | None = None
-    """The burst limit of each endpoint and method, in real time; beyond it, 429."""
-    writes_per_issue: int | None = None
-    """Writes to one issue within two seconds of real time; beyond, 429. Cloud's limit is 20."""
-    translates: bool = False
-    """Messages come in the account's language, so that nobody can go by their words."""
-    reindexing: bool = False
-    """Data Center: searches answer with nothing, and 200."""
 
 
 class Site:
@@ -280,10 +142,18 @@ class Site:
             if issue.status["id"] == old.id:
                 self.spoil(issue.id, status=status_json(new))
 
-    def new_field(self, name: str, custom: str = "textarea", type_: str = "string") -> Field:
-        """A custom field; nothing forbids a name that there is."""
-        made = Field(f"customfield_{self.new_id()}", name, type_, custom)
+    def new_field(
+        self, name: str, custom: str = "textarea", type_: str = "string", project: str | None = None
+    ) -> Field:
+        """A custom field, which every issue has from now on (or those of one project, where teams manage theirs).
+
+        Nothing forbids a name that there is.
+        """
+        made = Field(f"customfield_{self.new_id()}", name, type_, custom, project)
         self.fields[made.id] = made
+        for issue in self.issues.values():
+            if project in (None, issue.project):
+                self.spoil(issue.id, **{made.id: None})
         return made
 
     def permit(self, project: str, *permissions: str) -> None:
@@ -313,22 +183,32 @@ class Site:
         issue_id = self.new_id()
         self._tick(issue_id, None)
         status = next(iter(self.statuses))
-        values = {"summary": summary, "labels": [], "description": None, **NO_VALUES, **fields}
+        custom = [one.id for one in self.fields.values() if one.custom and one.project in (None, project)]
+        values = {"summary": summary, "labels": [], **NO_VALUES, **dict.fromkeys(custom), **fields}
         values.setdefault("status", self._status_json(status))
         values.setdefault("issuetype", issue_type("Story"))
         values.setdefault("creator", who)
+        if self.cloud:
+            values.setdefault("statuscategorychangedate", self.text(self.now))
         issue = Issue(issue_id, self.projects[project].next_key(), project, self.now, self.now, values)
         self.issues[issue_id] = issue
         self.log.append(Entry(who, issue.id, "made"))
         return issue
 
     def transition(self, issue: str, to: str, *, who: Person = ADA, ids: bool = True) -> None:
-        """Move to another status; without `ids` the history has null in `from` and `to`, which happens."""
-        found = self.issue(issue)
+        """Move to another status; without `ids` the history has null in `from` and `to`, which happens.
+
+        What comes to be done is resolved in the same edit; what leaves it no longer is.
+        """
+        found, category = self.issue(issue), self.status(to).category
         item = self._status_item(found, to)
         if not ids:
             item |= {"from": None, "to": None}
-        self._edit(found, who, [item], f"status {to}", status=self._status_json(to))
+        values, items = {"status": self._status_json(to)}, [item]
+        if found.status["statusCategory"]["key"] != category:
+            values |= self._of_another_category(found, category)
+            items = [*self._resolution_items(found, category), item]
+        self._edit(found, who, items, f"status {to}", **values)
 
     def retitle(self, issue: str, summary: str, *, who: Person = ADA) -> None:
         self.edit(issue, who=who, summary=summary)
@@ -437,69 +317,23 @@ class Site:
         self.now += TICK
         self._unindexed[issue] = Unindexed(believed, self.now + self.quirks.lag)
 
+    def _of_another_category(self, issue: Issue, category: str) -> dict[str, Any]:
+        """Fields that follow the category of a status: `statuscategorychangedate` follows nothing else."""
+        now, done = self.text(self.now + TICK), category == "done"
+        values = {"resolution": RESOLVED if done else None, "resolutiondate": now if done else None}
+        return values | ({"statuscategorychangedate": now} if self.cloud else {})
+
+    @staticmethod
+    def _resolution_items(issue: Issue, category: str) -> list[dict[str, Any]]:
+        old, new = issue.fields.get("resolution"), RESOLVED if category == "done" else None
+        if old == new:
+            return []
+        before, after = ((one["name"], one["id"]) if one else (None, None) for one in (old, new))
+        return [change_item("resolution", "resolution", before[0], after[0]) | {"from": before[1], "to": after[1]}]
+
     def _status_json(self, name_or_id: str) -> dict[str, Any]:
         return status_json(self.status(name_or_id))
 
     def _status_item(self, issue: Issue, to: str) -> dict[str, Any]:
         old, new = issue.status, self.status(to)
         return change_item("status", "status", old["name"], new.name) | {"from": old["id"], "to": new.id}
-
-
-# Shapes that the state is made of.
-
-NO_VALUES: Mapping[str, Any] = {
-    "assignee": None,
-    "reporter": None,
-    "priority": None,
-    "duedate": None,
-    "resolution": None,
-    "resolutiondate": None,
-}
-
-SYSTEM_FIELDS = (
-    Field("summary", "Summary"),
-    Field("status", "Status", "status"),
-    Field("issuetype", "Issue Type", "issuetype"),
-    Field("project", "Project", "project"),
-    Field("parent", "Parent", "issuelink"),
-    Field("labels", "Labels", "array"),
-    Field("description", "Description"),
-    Field("assignee", "Assignee", "user"),
-    Field("reporter", "Reporter", "user"),
-    Field("creator", "Creator", "user"),
-    Field("priority", "Priority", "priority"),
-    Field("duedate", "Due date", "date"),
-    Field("created", "Created", "datetime"),
-    Field("updated", "Updated", "datetime"),
-    Field("resolution", "Resolution", "resolution"),
-    Field("resolutiondate", "Resolved", "datetime"),
-)
-
-
-def as_it_is(issue: Issue) -> Issue:
-    """A copy that later edits do not reach."""
-    return replace(issue, fields=dict(issue.fields), histories=[*issue.histories], cache={})
-
-
-def change_item(name: str, field_id: str | None, before: str | None, after: str | None) -> dict[str, Any]:
-    """One item of a history. Many kinds have no `fieldId`."""
-    item = {"field": name, "fieldtype": "custom" if field_id and field_id.startswith("customfield") else "jira"}
-    if field_id is not None:
-        item["fieldId"] = field_id
-    return {**item, "from": None, "fromString": before, "to": None, "toString": after}
-
-
-def workflow_item() -> dict[str, Any]:
-    return change_item("Workflow", None, "Old workflow", "New workflow") | {"from": "10100", "to": "10200"}
-
-
-def status_json(status: Status) -> dict[str, Any]:
-    number, name = CATEGORIES[status.category]
-    category = {"id": number, "key": status.category, "colorName": "yellow", "name": name}
-    found = {"id": status.id, "name": status.name, "description": "", "statusCategory": category}
-    return found | ({"scope": {"type": "PROJECT", "project": {"id": status.project}}} if status.project else {})
-
-
-def issue_type(name: str, level: int = 0) -> dict[str, Any]:
-    """`level` is -1 for subtasks, 1 for epics, more for what is above."""
-    return {"id": str(20_000 + level), "name": name, "subtask": level < 0, "hierarchyLevel": level}

@@ -10,7 +10,8 @@ from typing import Any
 from tests.fakes.jira.asking import BAD_PAYLOAD, Ask
 from tests.fakes.jira.refusals import RefusalError
 from tests.fakes.jira.shapes import Shapes
-from tests.fakes.jira.site import Issue, Person, Site
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import Issue, Person
 from tests.fakes.server import Answer
 
 LABEL_LENGTH = 255
@@ -23,6 +24,8 @@ NOT_ON_SCREEN = "Field 'labels' cannot be set. It is not on the appropriate scre
 
 def edit_issue(site: Site, ask: Ask, issue: Issue) -> Answer:
     """PUT /issue/{id}: checked whole before anything is written.
+
+    Nobody measured what Data Center does with a quiet write that is not allowed; here it refuses like Cloud.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put
     """
