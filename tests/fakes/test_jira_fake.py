@@ -287,7 +287,7 @@ def test_search_lags_behind_but_for_what_is_reconciled(jira: Jira, us: Caller) -
 def test_times_are_in_the_sites_zone(us: Caller) -> None:
     updated = us.get("/issue/APP-1")["fields"]["updated"]
     assert updated == "2026-03-20T20:00:01.000+0800"
-    assert us.get("/myself")["timeZone"] == "Etc/UTC"
+    assert us.get("/myself")["timeZone"] == "America/Los_Angeles"
     assert us.get("/serverInfo")["serverTime"].endswith("+0800")
 
 
@@ -731,22 +731,28 @@ def test_data_center_has_bad_days_of_its_own(server: Jira, on_server: Caller) ->
     assert on_server.get("/search", jql="project = APP")["total"] == 0
 
 
-def test_the_burst_limit_is_told_before_it_bites(jira: Jira, us: Caller) -> None:
+def test_the_burst_limit_is_told_before_it_bites(jira: Jira, us: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jira, "clock", lambda: 7.0)
     jira.site.quirks.requests_per_second = 5
     responses = [us("GET", "/myself") for _ in range(7)]
     assert [one.status_code for one in responses] == [200] * 5 + [429] * 2
     assert responses[0].headers["X-RateLimit-Remaining"] == "4"
     assert [one.headers.get("X-RateLimit-NearLimit") for one in responses[:5]] == [None] * 4 + ["true"]
     assert us("GET", "/field").ok, "every endpoint has its own"
+    monkeypatch.setattr(jira, "clock", lambda: 7.4)
+    assert [us("GET", "/myself").status_code for _ in range(3)] == [200, 200, 429], "it fills as time goes by"
 
 
-def test_one_issue_can_be_written_too_often(jira: Jira, us: Caller) -> None:
+def test_one_issue_can_be_written_too_often(jira: Jira, us: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jira, "clock", lambda: 7.0)
     jira.site.quirks.writes_per_issue = 3
     responses = [us.labelled("APP-1", add=f"pmo-{number}") for number in range(4)]
     assert [one.status_code for one in responses] == [204, 204, 204, 429]
     assert responses[-1].headers["RateLimit-Reason"] == "jira-per-issue-on-write"
     assert us.labelled("APP-2", add="pmo-x").status_code == 204, "another issue is not meant"
     assert us("GET", "/issue/APP-1").ok, "reading is not meant"
+    monkeypatch.setattr(jira, "clock", lambda: 9.0)
+    assert us.labelled("APP-1", add="pmo-x").status_code == 204
 
 
 def test_messages_can_come_in_any_language(jira: Jira, us: Caller) -> None:
@@ -857,6 +863,7 @@ def test_many_issues_are_the_same_for_the_same_seed() -> None:
 
 def test_it_can_run_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "tests.fakes.jira", "--issues", "30", "--data-center", "--latency", "0.2"]
+    command += ["--rate", "0.001"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url, who = (process.stdout.readline().strip() for _ in range(2))
@@ -864,5 +871,6 @@ def test_it_can_run_in_a_process_of_its_own() -> None:
         response = requests.get(f"{url}/rest/api/2/search?jql=project=APP0", headers=headers, timeout=10)
         assert response.json()["total"] == 6
         assert response.elapsed.total_seconds() >= 0.2
+        assert requests.get(f"{url}/rest/api/2/search", headers=headers, timeout=10).status_code == 429
         process.communicate("", timeout=10)
     assert process.returncode == 0

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tests.fakes.jira import reading, writing
@@ -48,11 +48,10 @@ class Bucket:
     """What is left of an endpoint's burst limit."""
 
     left: float
-    at: float = field(default_factory=time.monotonic)
+    at: float
 
-    def take(self, rate: float) -> bool:
-        now = time.monotonic()
-        self.left = min(rate, self.left + (now - self.at) * rate)
+    def take(self, rate: float, now: float) -> bool:
+        self.left = min(max(rate, 1), self.left + (now - self.at) * rate)
         self.at = now
         allowed = self.left >= 1
         self.left -= allowed
@@ -105,6 +104,10 @@ class Jira:
     def close(self) -> None:
         self.server.close()
 
+    def clock(self) -> float:
+        """Seconds for the limits, which count real time."""
+        return time.monotonic()
+
     # Every request
 
     def answer(self, request: Request) -> Answer:
@@ -138,15 +141,16 @@ class Jira:
         rate = self.site.quirks.requests_per_second
         if rate is None:
             return {}
-        bucket = self._buckets.setdefault((request.method, kind_of(request)), Bucket(rate))
-        if not bucket.take(rate):
+        now = self.clock()
+        bucket = self._buckets.setdefault((request.method, kind_of(request)), Bucket(max(rate, 1), now))
+        if not bucket.take(rate, now):
             return None
         near = {"X-RateLimit-NearLimit": "true"} if bucket.left < rate / 5 else {}
         return {"X-RateLimit-Limit": f"{rate:.0f}", "X-RateLimit-Remaining": f"{bucket.left:.0f}", **near}
 
     def _too_often(self, request: Request) -> bool:
         """Whether this is one write too many to its issue."""
-        most, now = self.site.quirks.writes_per_issue, time.monotonic()
+        most, now = self.site.quirks.writes_per_issue, self.clock()
         if most is None or not is_write(request):
             return False
         issue = "/".join(endpoint_of(request).split("/")[:3])

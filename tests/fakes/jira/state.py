@@ -34,7 +34,8 @@ class Person:
         return self.name.lower().replace(" ", "-")
 
 
-US = Person("712020:00000000-0000-4000-8000-00000000b07a", "Label bot", "bot@example.com")
+US = Person("712020:00000000-0000-4000-8000-00000000b07a", "Label bot", "bot@example.com", "America/Los_Angeles")
+"""Our account, in a zone that is neither UTC nor the site's, so that taking one for another shows."""
 ADA = Person("5b10a2844c20165700ede21a", "Ada")
 AUTOMATION = Person("557058:f58131cb-b67d-43c7-b30d-6b58d40bd077", "Automation for Jira", kind="app")
 
