@@ -28,6 +28,15 @@ def samples() -> Path:
     return folder
 
 
+@pytest.fixture
+def specs() -> Path:
+    """The folder of the vendors' own API descriptions; skips the test where it is absent."""
+    folder = SHARED / "specs"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/specs beside this checkout")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to any host but this one fails the test."""

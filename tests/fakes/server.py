@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 from connectors.contract_http import RETRY_AFTER, BadDay
 
 
@@ -43,6 +45,13 @@ class Answer:
     status: int = 200
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    """The body ready made, in place of `json`."""
+
+    def to_bytes(self) -> bytes:
+        if self.status == 204:
+            return b""
+        return json.dumps(self.json).encode() if self.body is None else self.body
 
 
 class FakeServer:
@@ -53,6 +62,8 @@ class FakeServer:
         self.requests: list[Request] = []
         self.elsewhere = ""
         """Where redirects and links lead on a bad day: the URL of another server."""
+        self.latency = 0.0
+        """Seconds before each answer. They are waited without `time.sleep`, which tests of waiting replace."""
         self._bad_day: BadDay | None = None
         self._bad_times = self._good_times = 0
         self._lock = threading.Lock()
@@ -90,10 +101,13 @@ class FakeServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def handle_any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                request = Request(
+                    self.command, self.path, CaseInsensitiveDict(self.headers.items()), self.rfile.read(length)
+                )
                 server._reply(self, request, server._take(request))
 
             do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815 - the names are http.server's
@@ -104,9 +118,11 @@ class FakeServer:
         return Handler
 
     def _reply(self, handler: BaseHTTPRequestHandler, request: Request, bad_day: BadDay | None) -> None:
+        if self.latency:
+            threading.Event().wait(self.latency)
         if bad_day is None or bad_day in (BadDay.CUT, BadDay.LINK):
             answer = self.answer(request)
-            body = json.dumps(answer.json).encode()
+            body = answer.to_bytes()
             if bad_day is BadDay.LINK:
                 body = body.replace(self.url.encode(), self.elsewhere.encode())
             send(handler, answer.status, answer.headers, body, cut=bad_day is BadDay.CUT)
@@ -131,8 +147,10 @@ def send(
     handler: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str], body: bytes, *, cut: bool = False
 ) -> None:
     """Answer; with `cut`, half of the body is missing and the connection ends."""
-    handler.send_response(status)
-    for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
+    handler.send_response_only(status)
+    usual = {"Date": handler.date_time_string(), "Content-Type": "application/json"}
+    length = {} if status == 204 else {"Content-Length": str(len(body))}
+    for name, value in {**usual, **headers, **length}.items():
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body[: len(body) // 2] if cut else body)

@@ -1,0 +1,95 @@
+"""A site with as many issues as a benchmark wants, the same ones for the same seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import (
+    ADA,
+    AUTOMATION,
+    NO_VALUES,
+    Field,
+    History,
+    Issue,
+    Person,
+    change_item,
+    issue_type,
+    status_json,
+)
+
+PEOPLE = [Person(f"5b10a2844c20165700ed{number:04}", f"Person {number}") for number in range(50)]
+YEAR = 365 * 24 * 60
+"""Minutes."""
+UNUSED_FIELDS = 60
+"""Custom fields that every issue has and hardly any fills in: a real site's issue is 6 to 13 kB, mostly of these."""
+A_SENTENCE = "As a customer I want to see where my order is, so that I do not have to call anybody. "
+
+
+def many_issues(count: int, *, cloud: bool = True, projects: int = 5, seed: int = 1) -> Site:
+    """Each with a history of 2 to 9 entries, most of them changes of status, all in the year before the site's now."""
+    site, chance = Site(cloud=cloud, zone="Asia/Shanghai"), random.Random(seed)
+    for number in range(projects):
+        site.new_project(f"APP{number}", f"Application {number}")
+    site.new_status("In Review", "indeterminate")
+    metric, sponsor = site.new_field("Success metric"), site.new_field("Executive sponsor", "textfield")
+    unused = {site.new_field(f"Unused {number}", "textfield").id: None for number in range(UNUSED_FIELDS)}
+    keys = [*site.projects]
+    epic: Issue | None = None
+    for number in range(count):
+        issue = one_of_many(site, keys[number % projects], chance, unused)
+        issue.fields |= outcome(chance, metric, sponsor)
+        if number % 20 == 0:
+            epic, issue.fields["issuetype"] = issue, issue_type("Epic", 1)
+        elif epic is not None:
+            issue.fields["parent"] = {"id": epic.id}
+        site.issues[issue.id] = issue
+    site.changes += 1
+    return site
+
+
+def one_of_many(site: Site, project: str, chance: random.Random, unused: Mapping[str, None]) -> Issue:
+    created = site.now - timedelta(minutes=chance.randrange(60, YEAR))
+    histories = list(moves(site, chance, site.now - created))
+    last = histories[-1]
+    status = site.statuses[last.items[0]["to"]] if last.items else next(iter(site.statuses.values()))
+    fields: dict[str, Any] = {
+        **NO_VALUES,
+        **unused,
+        "summary": f"Show the order's state {chance.random()}",
+        "description": A_SENTENCE * chance.randrange(1, 12),
+        "status": status_json(status),
+        "issuetype": issue_type("Story"),
+        "labels": chance.sample(["customer", "backend", "frontend", "debt"], chance.randrange(3)),
+        "assignee": chance.choice(PEOPLE),
+        "reporter": chance.choice(PEOPLE),
+        "creator": ADA,
+        "priority": {"id": "3", "name": "Medium"},
+    }
+    return Issue(site.new_id(), site.projects[project].next_key(), project, created, last.at, fields, histories)
+
+
+def moves(site: Site, chance: random.Random, age: timedelta) -> Iterator[History]:
+    """Wandering between the statuses, with a change of title by an app now and then."""
+    statuses = [*site.statuses.values()]
+    here, count = statuses[0], chance.randrange(2, 10)
+    for number in range(count):
+        at = site.now - age * ((count - number) / (count + 1))
+        there = chance.choice([one for one in statuses if one is not here])
+        items = [change_item("status", "status", here.name, there.name) | {"from": here.id, "to": there.id}]
+        author = chance.choice(PEOPLE)
+        if number < count - 1 and chance.random() < 0.2:
+            items, author, there = [change_item("summary", "summary", "Before", "After")], AUTOMATION, here
+        yield History(int(site.new_id()), at, author, items)
+        here = there
+
+
+def outcome(chance: random.Random, metric: Field, sponsor: Field) -> dict[str, str | None]:
+    """What the rules look for: there with most, absent or a placeholder with the others."""
+    return {
+        metric.id: chance.choice(["Calls per week from 400 to 100", "Calls per week", "tbd", None]),
+        sponsor.id: chance.choice(["Grace Hopper", "Grace Hopper", None]),
+    }
