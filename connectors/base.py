@@ -160,7 +160,8 @@ class Notice:
 class Connector(Protocol):
     """One source, opened for one run. Made as `Class(setup)`, which does no input or output yet.
 
-    Any method may raise a `ConnectorError`; nothing else may escape.
+    Any method may raise a `ConnectorError`; nothing else may escape. One thread at a time uses a connector, but not
+    always the same one, and other sources' connectors work meanwhile in theirs: keep no state outside of `self`.
     """
 
     system: ClassVar[str]

@@ -9,17 +9,26 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from connectors.base import ChangeResult, Collection, Connector, Granularity, Outcome
 from connectors.model import ItemRef, LabelChange
 from rules.table import moment
+from sync.config import Source
+from sync.durations import spoken
+from sync.lanes import Cut, Lane, side_by_side
+from sync.opened import Opened
 from sync.plan import Plan, PlannedChange
 from sync.pull import placed, sentence
+from sync.stopping import Stopping
 from sync.store import Store
+
+_GRACE = 15.0
+"""How long a source may take to finish the write in hand once it was asked to stop, in seconds."""
 
 _WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
 
@@ -34,6 +43,8 @@ class ApplyReport:
     copies: int = 0
     problems: list[str] = field(default_factory=list)
     """Sentences: which source, which item, what happened and what to do next."""
+    stopped: bool = False
+    """Whether it was to stop before everything was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +57,83 @@ class _Intent:
 
 
 def apply_plan(
-    store: Store, plan: Plan, connectors: Mapping[str, Connector], run_id: int, now: datetime
+    store: Store, plan: Plan, sources: Sequence[Opened], run_id: int, now: datetime, stopping: Stopping
 ) -> ApplyReport:
-    """Write every change of the plan. A failed write leaves its own item as it is and stops no other."""
-    report = ApplyReport()
+    """Write every change of the plan, all sources side by side.
+
+    A failed write leaves its own item as it is and stops no other; a slow source delays none.
+    """
+    reports = {one.source.name: ApplyReport() for one in sources}
+    connectors = {one.source.name: one.connector for one in sources}
+    writers: dict[str, list[_Writer]] = defaultdict(list)
+    for (source, collection), changes in sorted(_grouped(plan).items()):
+        writer = _Writer(store, connectors[source], source, collection, run_id, now, reports[source])
+        writer.changes = changes
+        writers[source].append(writer)
+    lanes = {
+        one.source.name: Lane(
+            _writes(writers[one.source.name]), one.stopping, budget=one.source.budget, grace=_GRACE, ahead=0
+        )
+        for one in sources
+        if one.source.name in writers
+    }
+    for _, keep in side_by_side(lanes, stopping):
+        keep()
+    for one in sources:
+        if lane := lanes.get(one.source.name):
+            one.stuck = lane.stuck
+            _end(reports[one.source.name], lane, one.source)
+    return _together(reports.values())
+
+
+def _grouped(plan: Plan) -> dict[tuple[str, str], list[PlannedChange]]:
+    """The changes by (source, collection), also of collections whose copy alone is to be made anew."""
     grouped: dict[tuple[str, str], list[PlannedChange]] = defaultdict(list)
     for change in plan.changes:
         grouped[change.ref.source, change.collection].append(change)
     for place in plan.copies:
         grouped.setdefault(place, [])
-    for (source, collection), changes in sorted(grouped.items()):
-        _Writer(store, connectors[source], source, collection, run_id, now, report).write(changes)
-    return report
+    return grouped
+
+
+def _writes(writers: Sequence[_Writer]) -> Generator[Callable[[], None]]:
+    """Write, and hand over what the caller's thread is to keep in the store: intents before, results after.
+
+    No write begins before the caller is done with what came before it.
+    """
+    for writer in writers:
+        yield writer.intend
+        try:
+            for result in writer.connector.apply(writer.collection, writer.calls):
+                yield partial(writer.keep, result)
+                if writer.failed:
+                    break
+        except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
+            yield partial(writer.fail, error)
+        else:
+            yield writer.finish
+
+
+def _end(report: ApplyReport, lane: Lane[Callable[[], None]], source: Source) -> None:
+    report.stopped = lane.cut is Cut.STOP
+    if lane.cut is Cut.BUDGET:
+        report.problems.append(
+            f"{source.name}: its budget of {spoken(source.budget)} was used up while labels were written; the next run "
+            f"writes the rest: give it more with budget in [sources.{source.name}] if that happens often."
+        )
+
+
+def _together(reports: Iterable[ApplyReport]) -> ApplyReport:
+    """The sum, in the given order."""
+    whole = ApplyReport()
+    for report in reports:
+        whole.items += report.items
+        whole.added += report.added
+        whole.removed += report.removed
+        whole.copies += report.copies
+        whole.problems += report.problems
+        whole.stopped = whole.stopped or report.stopped
+    return whole
 
 
 class _Writer:
@@ -78,24 +154,47 @@ class _Writer:
         self.collection = Collection(collection, name or collection)
         self.run_id, self.at, self.report = run_id, moment(now), report
         self.whole = connector.capabilities.writes is Granularity.COLLECTION
+        self.changes: Sequence[PlannedChange] = ()
+        self.planned: dict[ItemRef, PlannedChange] = {}
+        self.intents: dict[ItemRef, list[_Intent]] = {}
+        self.calls: Sequence[LabelChange] = ()
+        self.results: list[ChangeResult] = []
+        self.failed = False
 
-    def write(self, changes: Sequence[PlannedChange]) -> None:
-        planned = {change.ref: change for change in changes}
-        intents = self._intend(changes)
-        calls = self._whole_copy(planned) if self.whole else [_as_change(change) for change in changes]
+    def intend(self) -> None:
+        """Commit what is about to be written."""
+        self.planned = {change.ref: change for change in self.changes}
+        self.intents = self._intend(self.changes)
+        self.calls = self._whole_copy(self.planned) if self.whole else [_as_change(change) for change in self.changes]
+
+    def keep(self, result: ChangeResult) -> None:
+        """Commit what became of one change; of a copy, once all of it is known."""
+        if self.whole:
+            self.results.append(result)
+            return
         try:
-            results = self.connector.apply(self.collection, calls)
-            if self.whole:
-                self._record_copy(list(results), planned, intents)
-            else:
-                for result in results:
-                    with self.store.transaction() as connection:
-                        self._record(connection, planned.get(result.ref), result, intents)
+            with self.store.transaction() as connection:
+                self._record(connection, self.planned.get(result.ref), result, self.intents)
         except sqlite3.Error:
             raise
-        except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
-            # Intents without a result stay open: whether they were written is seen in the tool by the next run.
-            self.report.problems.append(placed(self.source, self.collection, sentence(error)))
+        except Exception as error:  # noqa: BLE001 - a result that is none is the connector's fault
+            self.fail(error)
+
+    def finish(self) -> None:
+        """Every result was given."""
+        if not self.whole:
+            return
+        try:
+            self._record_copy(self.results, self.planned, self.intents)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Intents without a result stay open: whether they were written is seen in the tool by the next run."""
+        self.failed = True
+        self.report.problems.append(placed(self.source, self.collection, sentence(error)))
 
     def _intend(self, changes: Sequence[PlannedChange]) -> dict[ItemRef, list[_Intent]]:
         """Commit what is about to be written."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from sync.stops import InvalidStop
 
@@ -19,6 +20,17 @@ class Clock:
     """Aware, UTC, whole seconds."""
     rehearsal: bool
     """Whether `UNSTUCK_NOW` set it; then no label is written to a host beyond loopback."""
+    _read_at: float = field(default_factory=time.monotonic, compare=False, repr=False)
+
+    def after(self) -> datetime:
+        """The time that it is by now, however the system's clock was set meanwhile; in a rehearsal, time stands."""
+        if self.rehearsal:
+            return self.now
+        return self.now + timedelta(seconds=round(self.seconds()))
+
+    def seconds(self) -> float:
+        """How long this command has worked."""
+        return time.monotonic() - self._read_at
 
 
 def read() -> Clock:

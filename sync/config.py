@@ -25,7 +25,7 @@ from connectors.model import StatusCategory
 from rules import described
 from rules.columns import COLUMNS
 from rules.described import Finder
-from sync import settings
+from sync import durations, settings
 from sync.stops import InvalidStop
 
 MAPS = ("fields", "statuses", "calendars")
@@ -47,6 +47,8 @@ class Source:
     """The named calendar that its items go by."""
     calendars: Mapping[str, str] = field(default_factory=dict)
     """A project's name -> the named calendar that its items go by."""
+    budget: float = 1800.0
+    """How long it may be pulled, and how long written to, in seconds."""
     found_by: str = ""
     """Changes with what finds metrics in descriptions."""
 
@@ -305,6 +307,14 @@ class _Reader:
             self.wrong(where, f"must be a share over 0 and up to 1, and is {value}: write 0.3 for 30 %")
         return float(value)
 
+    def duration(self, where: str, text: str) -> float:
+        """In seconds."""
+        try:
+            return durations.seconds(text)
+        except ValueError as error:
+            self.wrong(where, str(error))
+            return 1.0
+
     # Sources
 
     def sources(self, zone: ZoneInfo, calendars: Sequence[str], finder: Finder) -> Iterator[tuple[str, Source]]:
@@ -343,6 +353,7 @@ class _Reader:
             bool(values["inherit"]),
             self.calendar_name(f"{place}calendar", values["calendar"], calendars),
             self.project_calendars(f"{place}calendars", table.get("calendars", {}), calendars),
+            self.duration(f"{place}budget", values["budget"]),
         )
 
     def connector(self, place: str, table: Mapping[str, Any]) -> type[Connector] | None:

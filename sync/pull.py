@@ -1,11 +1,11 @@
-"""Pulling one source into the store: a transaction a page, and nothing taken for gone without a whole answer."""
+"""Taking what one source gives into the store: a transaction a page, nothing gone without a whole answer."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -35,6 +35,8 @@ _DETAIL = (
     f"INSERT INTO item_detail (item_id, description, fields) VALUES ({_BY_REF}, ?, ?) "
     "ON CONFLICT (item_id) DO UPDATE SET description = excluded.description, fields = excluded.fields"
 )
+_UNSUITABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError, sqlite3.IntegrityError)
+"""What SQLite says of values that it cannot hold. Anything else that it says is about the store itself."""
 _TRANSITION = (
     "INSERT INTO transition (item_id, at, from_status, to_status, from_category, to_category, percent_complete, origin)"
     f" VALUES ({_BY_REF}, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -73,24 +75,102 @@ class Terms:
     accept_shrink: bool = False
 
 
-def pull_source(store: Store, source: Source, connector: Connector, terms: Terms) -> SourceReport:
-    """Pull every collection; an error in one leaves the others their turn, and what was known as it was."""
-    report = SourceReport(source.name)
-    try:
-        collections = connector.collections()
-    except Exception as error:  # noqa: BLE001 - whatever one source does, the others get their turn
-        report.problems.append(f"{source.name}: {sentence(error)}")
-        return report
-    _mention_absent(store, source, collections, report)
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The collections that the source has."""
+
+    collections: Sequence[Collection]
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """One page of a collection; `None` once all that it had to give was given."""
+
+    collection: Collection
+    page: Page | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A collection's turn ended with an error; the others still get theirs."""
+
+    collection: Collection
+    error: Exception
+
+
+Step = Listed | Came | Failed
+
+
+def steps(connector: Connector, cursors: Mapping[str, Cursor]) -> Generator[Step]:
+    """All that a connector gives, asked for step by step. Touches no store, so that any thread can wait for it."""
+    collections = connector.collections()
+    yield Listed(collections)
     for collection in collections:
         try:
-            _Pull(store, source, connector, collection, terms, report).run()
-        except sqlite3.Error:
-            raise
-        except Exception as error:  # noqa: BLE001
-            report.problems.append(placed(source.name, collection, sentence(error)))
-            _remember_problem(store, source, collection, sentence(error))
-    return report
+            for page in connector.pull(collection, cursors.get(collection.native_id)):
+                yield Came(collection, page)
+        except Exception as error:  # noqa: BLE001 - whatever one collection does, the others get their turn
+            yield Failed(collection, error)
+        else:
+            yield Came(collection, None)
+
+
+class SourcePull:
+    """Takes into the store what a source gives, step by step: an error leaves what was known as it was."""
+
+    def __init__(self, store: Store, source: Source, connector: Connector, terms: Terms) -> None:
+        self.store, self.source, self.connector, self.terms = store, source, connector, terms
+        self.report = SourceReport(source.name)
+        self._open: _Pull | None = None
+        self._failed: Collection | None = None
+
+    def cursors(self) -> dict[str, Cursor]:
+        """Where the last pull of each collection left off, unless config now reads items differently."""
+        if self.terms.full:
+            return {}
+        rows = self.store.connection.execute(
+            "SELECT native_id, cursor FROM collection WHERE source = ? AND fingerprint = ? AND cursor <> ''",
+            (self.source.name, self.source.fingerprint),
+        )
+        return {native_id: Cursor(value) for native_id, value in rows}
+
+    def take(self, step: Step) -> None:
+        """Store one step. What is wrong with it ends its collection's turn, and no other's."""
+        match step:
+            case Listed(collections):
+                _mention_absent(self.store, self.source, collections, self.report)
+            case Failed(collection, error):
+                self._fail(collection, error)
+            case Came(collection, page) if collection != self._failed:
+                try:
+                    self._take(collection, page)
+                except _UNSUITABLE as error:
+                    self._fail(collection, error)
+                except sqlite3.Error:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a page that is none is the connector's fault
+                    self._fail(collection, error)
+
+    def _take(self, collection: Collection, page: Page | None) -> None:
+        if page is not None:
+            self._pull(collection).take(page)
+            return
+        self._pull(collection).end()
+        self._open = None
+
+    def _fail(self, collection: Collection, error: Exception) -> None:
+        self._open, self._failed = None, collection
+        self.report.problems.append(placed(self.source.name, collection, sentence(error)))
+        _remember_problem(self.store, self.source, collection, sentence(error))
+
+    def _pull(self, collection: Collection) -> _Pull:
+        if self._open is None:
+            self._open = _Pull(self.store, self.source, self.connector, collection, self.terms, self.report)
+        return self._open
+
+    def fail(self, error: Exception) -> None:
+        """The source did not even say which collections it has."""
+        self.report.problems.append(f"{self.source.name}: {sentence(error)}")
 
 
 def placed(source: str, collection: Collection, text: str) -> str:
@@ -155,39 +235,31 @@ class _Pull:
         self.store, self.source, self.connector = store, source, connector
         self.collection, self.terms, self.report = collection, terms, report
         self.zone = source.setup.timezone or UTC
-        self.skipped = False
-        self.unseen: dict[str, tuple[int, bytes | None, bool]] = {}
-
-    def run(self) -> None:
-        cursor = self._cursor()
-        self.unseen = {
+        self.skipped = self.complete = False
+        self.unseen: dict[str, tuple[int, bytes | None, bool]] = {
             native_id: (item_id, digest, missing is not None)
-            for native_id, item_id, digest, missing in self.store.connection.execute(
+            for native_id, item_id, digest, missing in store.connection.execute(
                 "SELECT native_id, id, hash, missing_since FROM item WHERE source = ? AND collection = ?",
-                (self.source.name, self.collection.native_id),
+                (source.name, collection.native_id),
             )
         }
-        present = sum(not missing for _, _, missing in self.unseen.values())
-        complete = False
-        for page in self.connector.pull(self.collection, cursor):
-            with self.store.transaction() as connection:
-                self._store_page(connection, page)
-                if page.complete:
-                    complete = True
-                    self._finish(connection, page, present)
-        if not complete:
+        self.present = sum(not missing for _, _, missing in self.unseen.values())
+
+    def take(self, page: Page) -> None:
+        """Store a page, in one transaction."""
+        with self.store.transaction() as connection:
+            self._store_page(connection, page)
+            if page.complete:
+                self.complete = True
+                self._finish(connection, page, self.present)
+
+    def end(self) -> None:
+        """The last page was given."""
+        if not self.complete:
             self.report.problems.append(
                 f"{self.source.name}: {self.collection.name}: the answer was cut short; what came is kept, and the "
                 "next run goes on from there."
             )
-
-    def _cursor(self) -> Cursor | None:
-        """Where the last pull left off, unless config now reads items differently."""
-        row = self.store.connection.execute(
-            "SELECT cursor FROM collection WHERE source = ? AND native_id = ? AND fingerprint = ?",
-            (self.source.name, self.collection.native_id, self.source.fingerprint),
-        ).fetchone()
-        return Cursor(row[0]) if row and row[0] and not self.terms.full else None
 
     # One page
 
@@ -200,8 +272,8 @@ class _Pull:
         self.skipped = self.skipped or bool(page.skipped)
         for sentence in page.skipped:
             self.report.problems.append(placed(self.source.name, self.collection, sentence))
-        if page.cursor is not None:
-            self._remember(connection, cursor=page.cursor.value)
+        if page.cursor is not None:  # all before it was read as config says now: a first pull may take several runs
+            self._remember(connection, cursor=page.cursor.value, fingerprint=self.source.fingerprint)
 
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
         rows, details, observed = [], [], []

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 
-from connectors.base import Connector
 from rules import table
 from rules.ruleset import RuleSet
 from sync import findings, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
-from sync.config import Config
+from sync.config import Config, Source
+from sync.opened import Opened
 from sync.planning import RuleCounts, plan_run, plan_taking_back
-from sync.sources import chosen, opened_connector, pull_all, refuse_rehearsal
+from sync.sources import chosen, opened, pull_all, refuse_rehearsal
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
@@ -28,12 +28,14 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         refuse_rehearsal(sources, clock)
     run_id = _begin(store, clock, wish)
     report = RunReport(run_id, clock, applied=wish.apply)
-    with ExitStack() as opened:
-        connectors = {source.name: opened_connector(opened, source, wish) for source in sources}
-        pull_all(config, store, sources, connectors, clock, wish, report)
-        _evaluate(config, ruleset, store, clock, wish, report)
-        before = plan_run(config, store, clock, wish, report)
-        _write(store, connectors, clock, wish, report)
+    before: RuleCounts = {}
+    with ExitStack() as closing:
+        connections = _open(sources, wish, closing)
+        pull_all(config, store, connections, clock, wish, report)
+        if not report.stopped:
+            _evaluate(config, ruleset, store, clock, wish, report)
+            before = plan_run(config, store, clock, wish, report)
+            _write(store, connections, closing, clock, wish, report)
         _finish(store, clock, report, before)
     return report
 
@@ -44,23 +46,39 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
     if wish.apply:
         refuse_rehearsal(sources, clock)
     report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply)
-    with ExitStack() as opened:
-        connectors = {source.name: opened_connector(opened, source, wish) for source in sources}
-        pull_all(config, store, sources, connectors, clock, wish, report)
+    with ExitStack() as closing:
+        connections = _open(sources, wish, closing)
+        pull_all(config, store, connections, clock, wish, report)
         report.findings = store.value("SELECT count(*) FROM finding")
-        plan_taking_back(config, store, clock, wish, report, aim)
-        if wish.apply and not report.tripped:
-            with store.transaction() as connection:
-                takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
-        _write(store, connectors, clock, wish, report)
+        if not report.stopped:
+            plan_taking_back(config, store, clock, wish, report, aim)
+            if wish.apply and not report.tripped:
+                with store.transaction() as connection:
+                    takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
+            _write(store, connections, closing, clock, wish, report)
         _finish(store, clock, report, {})
     return report
 
 
-def _write(store: Store, connectors: Mapping[str, Connector], clock: Clock, wish: Wish, report: RunReport) -> None:
+def _open(sources: Sequence[Source], wish: Wish, closing: ExitStack) -> list[Opened]:
+    connections = [opened(source, wish) for source in sources]
+    for one in connections:
+        closing.callback(one.close)
+    return connections
+
+
+def _write(
+    store: Store, sources: Sequence[Opened], closing: ExitStack, clock: Clock, wish: Wish, report: RunReport
+) -> None:
+    report.stopped = wish.stopping.by
+    if report.stopped:
+        return
     if wish.apply and not report.tripped:
         wish.progress("writing labels" if not report.plan.empty else "nothing to write")
-        report.written = apply_plan(store, report.plan, connectors, report.run_id, clock.now)
+        # Where a turn was cut short, a thread that was left behind may still use the connector.
+        writers = [_open([one.source], wish, closing)[0] if one.stopping.is_set() else one for one in sources]
+        report.written = apply_plan(store, report.plan, writers, report.run_id, clock.now, wish.stopping)
+        report.stopped = wish.stopping.by if report.written.stopped else None
 
 
 def _begin(store: Store, clock: Clock, wish: Wish) -> int:
@@ -99,7 +117,7 @@ def _finish(store: Store, clock: Clock, report: RunReport, before: RuleCounts) -
         connection.execute(
             "UPDATE run SET finished_at = ?, exit_code = ?, summary = ? WHERE id = ?",
             (
-                table.moment(clock.now),
+                table.moment(clock.after()),
                 int(report.exit_code),
                 json.dumps(report.as_json(), ensure_ascii=False),
                 report.run_id,

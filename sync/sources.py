@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -13,10 +13,16 @@ from rules.grading import SHIPPED, Grader
 from sync import findings
 from sync.clock import Clock
 from sync.config import Config, Source
-from sync.pull import Terms, pull_source, regrade
+from sync.durations import spoken
+from sync.lanes import Cut, Lane, side_by_side
+from sync.opened import Opened
+from sync.pull import SourcePull, SourceReport, Step, Terms, regrade, steps
 from sync.stops import InvalidStop, UnsafeStop
 from sync.store import Store
 from sync.summary import RunReport, Wish
+
+_GRACE = 5.0
+"""How long a source may take to finish the page in hand once it was asked to stop, in seconds."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -42,34 +48,54 @@ def refuse_rehearsal(sources: Sequence[Source], clock: Clock) -> None:
             )
 
 
-def opened_connector(opened: ExitStack, source: Source, wish: Wish) -> Connector:
-    """A connector that refuses to write unless this run is to apply."""
-    connector = make(source, writable=wish.apply)
-    opened.callback(connector.close)
-    return connector
+def opened(source: Source, wish: Wish) -> Opened:
+    """A source with a connector that refuses to write unless this run is to apply."""
+    stopping = threading.Event()
+    return Opened(source, make(source, writable=wish.apply, stopping=stopping), stopping)
 
 
-def make(source: Source, *, writable: bool) -> Connector:
+def make(source: Source, *, writable: bool, stopping: threading.Event | None = None) -> Connector:
     """The connector of a source, which reaches nothing yet. Raises `InvalidStop` for options that cannot be right."""
     try:
-        return source.connector(replace(source.setup, writable=writable))
+        return source.connector(replace(source.setup, writable=writable, stopping=stopping))
     except SetupError as error:
         raise InvalidStop(f"sources.{source.name}: {error}.") from error
 
 
 def pull_all(
-    config: Config,
-    store: Store,
-    sources: Sequence[Source],
-    connectors: Mapping[str, Connector],
-    clock: Clock,
-    wish: Wish,
-    report: RunReport,
+    config: Config, store: Store, sources: Sequence[Opened], clock: Clock, wish: Wish, report: RunReport
 ) -> None:
-    """Pull every source, then link items to parents, outcomes and calendars. A source that fails stops no other."""
+    """Pull all sources side by side, then link items to parents, outcomes and calendars.
+
+    A source that fails or is slow stops no other. Reports come in the order of the config.
+    """
     grader = Grader((*SHIPPED, *config.placeholders))
     regrade(store, grader)
-    terms = Terms(
+    terms = _terms(config, clock, wish, grader)
+    pulls = {one.source.name: SourcePull(store, one.source, one.connector, terms) for one in sources}
+    lanes = {
+        one.source.name: Lane(
+            steps(one.connector, pulls[one.source.name].cursors()),
+            one.stopping,
+            budget=one.source.budget,
+            grace=_GRACE,
+            ahead=1,
+        )
+        for one in sources
+    }
+    wish.progress(f"pulling {', '.join(pulls)}")
+    for name, step in side_by_side(lanes, wish.stopping):
+        pulls[name].take(step)
+    for one in sources:
+        lane = lanes[one.source.name]
+        one.stuck = lane.stuck
+        report.sources.append(_ended(pulls[one.source.name], lane, one.source))
+    report.stopped = wish.stopping.by
+    findings.link(store, _links(config))
+
+
+def _terms(config: Config, clock: Clock, wish: Wish, grader: Grader) -> Terms:
+    return Terms(
         now=clock.now,
         grader=grader,
         finder=config.finder,
@@ -78,10 +104,18 @@ def pull_all(
         full=wish.full,
         accept_shrink="shrink" in wish.force,
     )
-    for source in sources:
-        wish.progress(f"pulling {source.name}")
-        report.sources.append(pull_source(store, source, connectors[source.name], terms))
-    findings.link(store, _links(config))
+
+
+def _ended(pull: SourcePull, lane: Lane[Step], source: Source) -> SourceReport:
+    """The report on a source whose turn is over. What a connector says of being stopped is no news."""
+    if lane.cut is Cut.BUDGET:
+        pull.report.problems.append(
+            f"{source.name}: its budget of {spoken(source.budget)} is used up; what came is kept, and the next run "
+            f"goes on from there: give it more with budget in [sources.{source.name}] if that happens often."
+        )
+    elif lane.cut is None and lane.error is not None:
+        pull.fail(lane.error)
+    return pull.report
 
 
 def _links(config: Config) -> findings.Links:

@@ -12,6 +12,7 @@ from sync.apply import ApplyReport
 from sync.clock import Clock
 from sync.plan import Plan
 from sync.pull import SourceReport
+from sync.stopping import Stopping
 from sync.stops import Exit
 
 
@@ -31,6 +32,8 @@ class Wish:
     """Applied to the plan before brakes: keeps the approved changes of a saved plan only."""
     progress: Callable[[str], None] = lambda _: None
     """Told what is being done, for people who watch."""
+    stopping: Stopping = field(default_factory=Stopping)
+    """Asked between two steps whether to stop."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class RunReport:
     plan: Plan = field(default_factory=lambda: Plan(0))
     tripped: list[brakes.Tripped] = field(default_factory=list)
     written: ApplyReport = field(default_factory=ApplyReport)
+    stopped: str | None = None
+    """What asked the run to stop before it was done: `SIGTERM` or `Ctrl-C`."""
 
     @property
     def problems(self) -> list[str]:
@@ -59,6 +64,7 @@ class RunReport:
             *self.rule_failures,
             *self.unreached,
             *self.written.problems,
+            *([f"Stopped by {self.stopped}; what was done is kept, and the next run goes on."] if self.stopped else []),
         ]
 
     @property
@@ -86,6 +92,7 @@ class RunReport:
             "rehearsal": self.clock.rehearsal,
             "applied": self.applied and not self.refused,
             "exit_code": int(self.exit_code),
+            "stopped": self.stopped,
             "sources": [
                 {
                     "source": source.source,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from sync.config import Config
 from sync.lock import locked
 from sync.plan import Plan
 from sync.run import cycle, take_back
+from sync.stopping import heeded
 from sync.stops import Exit, InvalidStop
 from sync.store import Store
 from sync.summary import RunReport, Wish
@@ -56,8 +59,15 @@ def _forced(names: Sequence[str]) -> frozenset[str]:
 
 def _cycle(config: Config, ruleset: RuleSet, wish: Wish) -> RunReport:
     clock = clocks.read()
-    with locked(config.store), opened_store(config, create=True) as store:
-        return cycle(config, ruleset, store, clock, wish)
+    with _at_work(config, wish, create=True) as (store, heeding):
+        return cycle(config, ruleset, store, clock, heeding)
+
+
+@contextmanager
+def _at_work(config: Config, wish: Wish, *, create: bool) -> Iterator[tuple[Store, Wish]]:
+    """The store, locked, and the wish with an ear for signals."""
+    with heeded() as stopping, locked(config.store), opened_store(config, create=create) as store:
+        yield store, replace(wish, stopping=stopping)
 
 
 def _run_and_tell(config: Config, ruleset: RuleSet, wish: Wish, as_json: bool) -> int:
@@ -187,10 +197,10 @@ def undo(path: Path | None, run_id: int, apply_: bool, force: Sequence[str], as_
     """Take back what one run wrote, as far as it is still so; without `apply_` only show what that is."""
     config = configs.load(configs.find(path))
     wish = Wish(command="undo", apply=apply_, force=_forced(force), progress=progress())
-    with locked(config.store), opened_store(config, create=False) as store:
+    with _at_work(config, wish, create=False) as (store, heeding):
         _refuse_unknown(store, run_id)
         aim = takeback.undoing(store.connection, run_id)
-        report = take_back(config, store, clocks.read(), wish, aim)
+        report = take_back(config, store, clocks.read(), heeding, aim)
     _tell(report, as_json)
     if not as_json:
         _tell_undone(report, aim)
@@ -218,8 +228,8 @@ def retire(path: Path | None, source: str | None, apply_: bool, force: Sequence[
     """Take off every label that we ever put, and nothing else; without `apply_` only show which."""
     config = configs.load(configs.find(path))
     wish = Wish(command="retire", apply=apply_, source=source, force=_forced(force), progress=progress())
-    with locked(config.store), opened_store(config, create=False) as store:
-        report = take_back(config, store, clocks.read(), wish, takeback.retiring(store.connection, source))
+    with _at_work(config, wish, create=False) as (store, heeding):
+        report = take_back(config, store, clocks.read(), heeding, takeback.retiring(store.connection, source))
     _tell(report, as_json)
     if not as_json and not report.plan.empty:
         click.echo(
