@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,11 @@ def apply_plan(
         writers[source].append(writer)
     lanes = {
         one.source.name: Lane(
-            _writes(writers[one.source.name]), one.stopping, budget=one.source.budget, grace=_GRACE, ahead=0
+            _writes(writers[one.source.name], one.stopping),
+            one.stopping,
+            budget=one.source.budget,
+            grace=_GRACE,
+            ahead=0,
         )
         for one in sources
         if one.source.name in writers
@@ -96,7 +101,7 @@ def _grouped(plan: Plan) -> dict[tuple[str, str], list[PlannedChange]]:
     return grouped
 
 
-def _writes(writers: Sequence[_Writer]) -> Generator[Callable[[], None]]:
+def _writes(writers: Sequence[_Writer], stopping: threading.Event) -> Generator[Callable[[], None]]:
     """Write, and hand over what the caller's thread is to keep in the store: intents before, results after.
 
     No write begins before the caller is done with what came before it.
@@ -108,7 +113,9 @@ def _writes(writers: Sequence[_Writer]) -> Generator[Callable[[], None]]:
                 yield partial(writer.keep, result)
                 if writer.failed:
                     break
-        except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
+        except Exception as error:
+            if stopping.is_set():
+                raise
             yield partial(writer.fail, error)
         else:
             yield writer.finish

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from connectors.errors import ConnectorError
-from sync.stops import Exit, Stop
+from sync import log
+from sync.ending import exit_code
 from sync.version import VERSION
 
 _FORMAT = click.option(
@@ -33,10 +33,13 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--config", type=_PATH, help="Default: config.toml here, then in the platform's config folder.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, and each step on the way.")
 @click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", help="Of stderr. Default: text, for people."
+)
+@click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it and stop."
 )
 @click.pass_context
-def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
+def unstuck(context: click.Context, config: Path | None, debug: bool, log_format: str) -> None:
     """Labels work that serves no business outcome, and work that has quietly stalled, in the tools that teams use.
 
     \b
@@ -47,10 +50,7 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
       unstuck run --apply  the same, and write the labels
     """
     context.obj = config
-    if debug:
-        import logging
-
-        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+    log.set_up(log_format, debug=debug)
     if context.invoked_subcommand is None:
         from sync.commands import first
 
@@ -156,6 +156,18 @@ def retire(config: Path | None, source: str | None, apply_: bool, force: tuple[s
 
 
 @unstuck.command()
+@click.option("--every", required=True, metavar="TIME", help="From the start of one run to the next: 15m, 2h.")
+@click.option("--apply/--plan-only", "apply_", default=None, help="As for `run`.")
+@click.pass_context
+def daemon(context: click.Context, every: str, apply_: bool | None) -> None:
+    """Run again and again until told to stop (SIGTERM, Ctrl-C). SIGHUP reads config and rules anew."""
+    from sync.commands import serving
+
+    debug = bool(context.find_root().params["debug"])
+    sys.exit(serving.daemon(context.obj, every, apply_, debug=debug))
+
+
+@unstuck.command()
 @click.argument("key")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.pass_obj
@@ -195,7 +207,7 @@ def status(config: Path | None, form: str) -> None:
     """The last runs, the age of each source's data, and what waits for a person."""
     from sync.commands import looking
 
-    looking.status(config, form)
+    sys.exit(looking.status(config, form))
 
 
 @unstuck.command()
@@ -303,37 +315,9 @@ def rules_schema(of_config: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. No traceback reaches a person who did not ask with --debug."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code = unstuck.main(given, prog_name="unstuck", standalone_mode=False)
-    except Stop as stop:
-        sys.exit(_stopped(stop))
-    except ConnectorError as error:
-        click.echo(f"{error}.", err=True)
-        sys.exit(Exit.INVALID)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(Exit.INVALID)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped. The next run goes on from here.", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(Exit.FINE)
-    except Exception as error:
-        if "--debug" in given:
-            raise
-        click.echo(
-            f"unstuck ran into a bug ({type(error).__name__}: {error}); --debug shows where. Please report it.",
-            err=True,
-        )
-        sys.exit(Exit.BUG)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _stopped(stop: Stop) -> int:
-    for line in stop.lines:
-        click.echo(line, err=True)
-    return int(stop.exit_code)
+    sys.exit(
+        exit_code(lambda: unstuck.main(given, prog_name="unstuck", standalone_mode=False), debug="--debug" in given)
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from connectors.model import StatusCategory
 from rules import described
 from rules.columns import COLUMNS
 from rules.described import Finder
-from sync import durations, settings
+from sync import durations, ping, settings
 from sync.stops import InvalidStop
 
 MAPS = ("fields", "statuses", "calendars")
@@ -100,6 +100,12 @@ class Config:
     review_days: int
     brakes: Brakes
     apply: bool
+    metrics_file: Path | None = None
+    ping: str | None = None
+    """A URL, of which no more than its host is ever shown."""
+    stale_after: float | None = None
+    """In seconds, as the next; what is not set is learned."""
+    quiet_after: float | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def calendar_number(self, name: str) -> int:
@@ -194,6 +200,10 @@ class _Reader:
                 shrink=self.a_share("brakes.shrink", brakes["shrink"]),
             ),
             apply=tables["writes"]["apply"],
+            metrics_file=self.folder / tables["metrics"]["file"] if tables["metrics"]["file"] else None,
+            ping=self.ping(tables["metrics"]["ping"]),
+            stale_after=self.optional_duration("status.stale_after", tables["status"]["stale_after"]),
+            quiet_after=self.optional_duration("status.quiet_after", tables["status"]["quiet_after"]),
             sources=dict(self.sources(zone, tuple(calendars), finder)),
         )
 
@@ -314,6 +324,15 @@ class _Reader:
         except ValueError as error:
             self.wrong(where, str(error))
             return 1.0
+
+    def optional_duration(self, where: str, text: str | None) -> float | None:
+        return None if text is None else self.duration(where, text)
+
+    def ping(self, url: str | None) -> str | None:
+        if url and (why := ping.mistake(url)):
+            self.wrong("metrics.ping", why)
+            return None
+        return url
 
     # Sources
 

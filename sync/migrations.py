@@ -149,6 +149,16 @@ def m006_described_metrics(db: Database) -> None:
 
 
 @migrations()
+def m010_operations(db: Database) -> None:
+    """What people were told, and which collections are not listed any more."""
+    db.conn.execute(
+        "CREATE TABLE IF NOT EXISTS told (what TEXT PRIMARY KEY, since TEXT NOT NULL, sentences TEXT NOT NULL)"
+    )
+    if "absent" not in db.table("collection").columns_dict:
+        db.conn.execute("ALTER TABLE collection ADD COLUMN absent INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
 def m011_undo(db: Database) -> None:
     """A label stays off because a person took it off in the tool, or because a run was undone."""
     if "cause" not in db.table("veto").columns_dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -101,15 +102,20 @@ class Failed:
 Step = Listed | Came | Failed
 
 
-def steps(connector: Connector, cursors: Mapping[str, Cursor]) -> Generator[Step]:
-    """All that a connector gives, asked for step by step. Touches no store, so that any thread can wait for it."""
+def steps(connector: Connector, cursors: Mapping[str, Cursor], stopping: threading.Event) -> Generator[Step]:
+    """All that a connector gives, asked for step by step. Touches no store, so that any thread can wait for it.
+
+    What a connector raises once it was told to stop ends everything: it is no news of a collection.
+    """
     collections = connector.collections()
     yield Listed(collections)
     for collection in collections:
         try:
             for page in connector.pull(collection, cursors.get(collection.native_id)):
                 yield Came(collection, page)
-        except Exception as error:  # noqa: BLE001 - whatever one collection does, the others get their turn
+        except Exception as error:
+            if stopping.is_set():
+                raise
             yield Failed(collection, error)
         else:
             yield Came(collection, None)
@@ -208,15 +214,17 @@ def _mention_absent(store: Store, source: Source, listed: Sequence[Collection], 
             report.problems.append(f"{source.name}: {row['name']} {told}.")
         elif row["problem"] != told:  # once; from then on `unstuck status` shows it
             report.notices.append(f"{source.name}: {row['name']} {told}.")
-        _remember_problem(store, source, Collection(row["native_id"], row["name"]), told)
+        _remember_problem(store, source, Collection(row["native_id"], row["name"]), told, absent=not lost_all)
 
 
-def _remember_problem(store: Store, source: Source, collection: Collection, problem: str) -> None:
+def _remember_problem(
+    store: Store, source: Source, collection: Collection, problem: str, *, absent: bool = False
+) -> None:
     with store.transaction() as connection:
         connection.execute(
-            "INSERT INTO collection (source, native_id, name, problem) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (source, native_id) DO UPDATE SET problem = excluded.problem",
-            (source.name, collection.native_id, collection.name, problem),
+            "INSERT INTO collection (source, native_id, name, problem, absent) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (source, native_id) DO UPDATE SET problem = excluded.problem, absent = excluded.absent",
+            (source.name, collection.native_id, collection.name, problem, int(absent)),
         )
 
 
@@ -375,6 +383,7 @@ class _Pull:
             complete_at=now,
             copy_outdated=int(page.copy_outdated),
             problem=None,
+            absent=0,
         )
         self.report.fresh.append(self.collection.native_id)
 

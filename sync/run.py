@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rules import table
 from rules.ruleset import RuleSet
-from sync import findings, takeback
+from sync import findings, log, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
@@ -26,8 +26,7 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
     sources = chosen(config, wish)
     if wish.apply:
         refuse_rehearsal(sources, clock)
-    run_id = _begin(store, clock, wish)
-    report = RunReport(run_id, clock, applied=wish.apply)
+    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply)
     before: RuleCounts = {}
     with ExitStack() as closing:
         connections = _open(sources, wish, closing)
@@ -87,6 +86,8 @@ def _begin(store: Store, clock: Clock, wish: Wish) -> int:
             "INSERT INTO run (started_at, command, rehearsal) VALUES (?, ?, ?)",
             (table.moment(clock.now), wish.command, int(clock.rehearsal)),
         )
+    log.of_run(row.lastrowid)
+    log.note("run_started", command=wish.command, apply=wish.apply)
     return row.lastrowid or 0
 
 
@@ -102,6 +103,7 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
 
 def _finish(store: Store, clock: Clock, report: RunReport, before: RuleCounts) -> None:
     """Record the run. The rules' counts are kept only if no brake tripped, so that it trips again the next time."""
+    report.seconds = 0.0 if clock.rehearsal else clock.seconds()
     with store.transaction() as connection:
         if not report.tripped:
             connection.executemany(
@@ -123,3 +125,4 @@ def _finish(store: Store, clock: Clock, report: RunReport, before: RuleCounts) -
                 report.run_id,
             ),
         )
+    log.note("run_finished", exit_code=int(report.exit_code), seconds=round(report.seconds, 1))

@@ -45,7 +45,25 @@ WRITES = (
     Option("apply", "whether a plain `unstuck run` writes labels; otherwise it only plans", "yes/no", default=False),
 )
 
-TABLES = {"calendar": CALENDAR, "labels": LABELS, "outcome": OUTCOME, "brakes": BRAKES, "writes": WRITES}
+METRICS = (
+    Option("file", "after each run, numbers for Prometheus' textfile collector are written into this file"),
+    Option("ping", "after each run, this URL is called; with /fail behind its path if the run was not fine"),
+)
+
+STATUS = (
+    Option("stale_after", "`unstuck status` ends with 1 if a source's data is older; learned if absent"),
+    Option("quiet_after", "and if nothing changed in a source for so long; learned if absent"),
+)
+
+TABLES = {
+    "calendar": CALENDAR,
+    "labels": LABELS,
+    "outcome": OUTCOME,
+    "brakes": BRAKES,
+    "writes": WRITES,
+    "metrics": METRICS,
+    "status": STATUS,
+}
 
 SOURCE = (
     Option("system", "which connector: see `unstuck connectors`", required=True),

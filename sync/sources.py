@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from connectors.base import Connector
 from connectors.errors import SetupError
 from rules.grading import SHIPPED, Grader
-from sync import findings
+from sync import findings, log, told
 from sync.clock import Clock
 from sync.config import Config, Source
 from sync.durations import spoken
@@ -75,7 +75,7 @@ def pull_all(
     pulls = {one.source.name: SourcePull(store, one.source, one.connector, terms) for one in sources}
     lanes = {
         one.source.name: Lane(
-            steps(one.connector, pulls[one.source.name].cursors()),
+            steps(one.connector, pulls[one.source.name].cursors(), one.stopping),
             one.stopping,
             budget=one.source.budget,
             grace=_GRACE,
@@ -89,8 +89,12 @@ def pull_all(
     for one in sources:
         lane = lanes[one.source.name]
         one.stuck = lane.stuck
-        report.sources.append(_ended(pulls[one.source.name], lane, one.source))
+        ended = _ended(pulls[one.source.name], lane, one.source)
+        log.note("source_pulled", source=ended.source, items=ended.seen, changed=ended.changed, up=bool(ended.fresh))
+        report.sources.append(ended)
     report.stopped = wish.stopping.by
+    if not report.stopped:
+        report.repeated = frozenset(told.of_sources(store, report.sources, clock.now))
     findings.link(store, _links(config))
 
 

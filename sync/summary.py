@@ -55,6 +55,10 @@ class RunReport:
     written: ApplyReport = field(default_factory=ApplyReport)
     stopped: str | None = None
     """What asked the run to stop before it was done: `SIGTERM` or `Ctrl-C`."""
+    seconds: float = 0.0
+    """How long it took."""
+    repeated: frozenset[str] = frozenset()
+    """Problems of sources that people were told after an earlier run."""
 
     @property
     def problems(self) -> list[str]:
@@ -66,6 +70,16 @@ class RunReport:
             *self.written.problems,
             *([f"Stopped by {self.stopped}; what was done is kept, and the next run goes on."] if self.stopped else []),
         ]
+
+    @property
+    def news(self) -> list[str]:
+        """The problems that people were not told before."""
+        return [sentence for sentence in self.problems if sentence not in self.repeated]
+
+    def source_of(self, sentence: str) -> str | None:
+        """Which source a sentence is about, if it is about one."""
+        name = sentence.partition(":")[0]
+        return name if any(source.source == name for source in self.sources) else None
 
     @property
     def notices(self) -> list[str]:
@@ -93,6 +107,7 @@ class RunReport:
             "applied": self.applied and not self.refused,
             "exit_code": int(self.exit_code),
             "stopped": self.stopped,
+            "seconds": round(self.seconds, 1),
             "sources": [
                 {
                     "source": source.source,
@@ -108,6 +123,7 @@ class RunReport:
             "findings": self.findings,
             "vetoes": self.vetoes,
             "considered": self.plan.considered,
+            "held": len(self.plan.held),
             "planned": {
                 "items": len(self.plan.changes),
                 "add": sum(len(change.add) for change in self.plan.changes),

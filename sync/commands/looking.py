@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from connectors import registry
 from rules import engine
 from rules import explain as explaining
 from sync import clock as clocks
-from sync import output
+from sync import health, log, output, told
 from sync.commands.shared import (
     items_named,
     load,
@@ -22,6 +23,7 @@ from sync.commands.shared import (
     rehearsal_note,
 )
 from sync.config import Config
+from sync.stops import Exit
 from sync.store import Store
 from sync.today import today
 
@@ -103,21 +105,31 @@ def _held_labels(store: Store, item_id: int) -> list[dict[str, Any]]:
     )
 
 
-def status(path: Path | None, form: str) -> None:
-    """How things stand."""
+def status(path: Path | None, form: str) -> int:
+    """How things stand. Returns 1 if a source's data is older, or quieter, than it usually is."""
     with looking(path) as (config, store):
+        clock = clocks.read()
+        worries = {name: health.worries(config, store, clock, name) for name in config.sources}
         state = {
             "store": str(config.store),
+            "stale": any(worries.values()),
             "runs": _last_runs(store),
-            "sources": _source_states(config, store),
+            "sources": _source_states(config, store, worries),
             "findings": store.value("SELECT count(*) FROM finding"),
             "labels": store.value("SELECT count(*) FROM ledger WHERE off_at IS NULL"),
             "vetoes": store.value("SELECT count(*) FROM veto"),
             "unsettled": store.value("SELECT count(*) FROM journal WHERE result_at IS NULL"),
+            "waiting": _waiting(store),
+            "brakes": _last_brakes(store),
         }
     if form == "json":
         output.emit_json(state)
-        return
+    else:
+        _tell_status(state)
+    return Exit.PARTLY if state["stale"] else Exit.FINE
+
+
+def _tell_status(state: Mapping[str, Any]) -> None:
     click.echo(f"Store: {state['store']}\n")
     columns = ("source", "system", "collections", "items", "oldest_data", "newest_data", "pulled_at", "problem")
     output.table([[output.as_text(row[name]) for name in columns] for row in state["sources"]], columns)
@@ -125,16 +137,57 @@ def status(path: Path | None, form: str) -> None:
         f"\n{state['findings']} finding(s), {state['labels']} label(s) put on by us, {state['vetoes']} veto(es), "
         f"{state['unsettled']} write(s) without a result.\n"
     )
-    runs = [[output.as_text(value) for value in row.values()] for row in state["runs"]]
-    output.table(runs, ("run", "started_at", "command", "rehearsal", "exit_code"))
+    shown = ("run", "started_at", "seconds", "command", "rehearsal", "exit_code")
+    output.table([[output.as_text(run[name]) for name in shown] for run in state["runs"]], shown)
+    waiting, brakes = state["waiting"], state["brakes"]
+    if waiting["items"] or waiting["held"]:
+        click.echo(f"\nWaiting: changes on {waiting['items']} item(s), {waiting['held']} label(s) held back.")
+    if brakes:
+        click.echo(f"\nThe last brake tripped in run {brakes['run']}, {brakes['at']}: {', '.join(brakes['names'])}.")
+    for source in state["sources"]:
+        if source["away_since"]:
+            click.echo(f"\n{source['source']}: away since {source['away_since']}: {source['problem']}")
+        for sentence in source["worries"]:
+            log.say(sentence, "stale", source=source["source"])
 
 
 def _last_runs(store: Store) -> list[dict[str, Any]]:
-    rows = store.rows("SELECT id AS run, started_at, command, rehearsal, exit_code FROM run ORDER BY id DESC LIMIT 5")
-    return [{**row, "rehearsal": bool(row["rehearsal"])} for row in rows]
+    rows = store.rows(
+        "SELECT id AS run, started_at, (julianday(finished_at) - julianday(started_at)) * 86400 AS seconds, "
+        "command, rehearsal, exit_code FROM run ORDER BY id DESC LIMIT 5"
+    )
+    return [
+        {
+            **row,
+            "seconds": None if row["seconds"] is None else round(row["seconds"]),
+            "rehearsal": bool(row["rehearsal"]),
+        }
+        for row in rows
+    ]
 
 
-def _source_states(config: Config, store: Store) -> list[dict[str, Any]]:
+def _waiting(store: Store) -> dict[str, int]:
+    """What the last run that came to a plan left to do: it only planned, was stopped, or a write failed."""
+    summary = store.value(
+        "SELECT summary FROM run WHERE json_extract(summary, '$.stopped') IS NULL AND summary IS NOT NULL "
+        "ORDER BY id DESC LIMIT 1"
+    )
+    told = json.loads(summary or "{}")
+    planned, written = (told.get(name, {}).get("items", 0) for name in ("planned", "written"))
+    return {"items": planned - written, "held": told.get("held", 0)}
+
+
+def _last_brakes(store: Store) -> dict[str, Any] | None:
+    rows = store.rows(
+        "SELECT id AS run, started_at AS at, json_extract(summary, '$.brakes') AS names FROM run "
+        "WHERE json_array_length(summary, '$.brakes') > 0 ORDER BY id DESC LIMIT 1"
+    )
+    for row in rows:
+        return {**row, "names": sorted({brake["name"] for brake in json.loads(row["names"])})}
+    return None
+
+
+def _source_states(config: Config, store: Store, worries: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     rows = {
         row["source"]: row
         for row in store.rows(
@@ -146,10 +199,14 @@ def _source_states(config: Config, store: Store) -> list[dict[str, Any]]:
         )
     }
     empty = dict.fromkeys(("oldest_data", "newest_data", "pulled_at", "problem"))
-    return [
-        {"source": name, "system": source.system, "collections": 0, "items": 0, **rows.get(name, empty)}
-        for name, source in config.sources.items()
-    ]
+    away = told.away(store)
+    states = []
+    for name, source in config.sources.items():
+        since, why = away.get(name, (None, None))
+        known = rows.get(name, empty)
+        state = {"source": name, "system": source.system, "collections": 0, "items": 0, **known}
+        states.append({**state, "problem": why or known["problem"], "away_since": since, "worries": worries[name]})
+    return states
 
 
 def connectors(form: str) -> None:

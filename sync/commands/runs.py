@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,15 @@ import click
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
-from sync import output, planfile, takeback
+from sync import log, monitoring, output, planfile, takeback
 from sync.brakes import NAMES as BRAKES
 from sync.commands.shared import (
     load,
+    load_rules,
     opened_store,
     progress,
     rehearsal_note,
+    rule_files,
     short,
 )
 from sync.config import Config
@@ -38,7 +40,8 @@ def run(
     path: Path | None, apply_: bool | None, source: str | None, full: bool, force: Sequence[str], as_json: bool
 ) -> int:
     """One cycle."""
-    config, ruleset = load(path)
+    config = configs.load(configs.find(path))
+    ruleset = monitoring.watched(config, lambda: load_rules(rule_files(config), config.prefix))
     wish = Wish(
         command="run",
         apply=config.apply if apply_ is None else apply_,
@@ -47,7 +50,7 @@ def run(
         force=_forced(force),
         progress=progress(),
     )
-    return _run_and_tell(config, ruleset, wish, as_json)
+    return run_and_tell(config, ruleset, wish, as_json=as_json)
 
 
 def _forced(names: Sequence[str]) -> frozenset[str]:
@@ -70,20 +73,33 @@ def _at_work(config: Config, wish: Wish, *, create: bool) -> Iterator[tuple[Stor
         yield store, replace(wish, stopping=stopping)
 
 
-def _run_and_tell(config: Config, ruleset: RuleSet, wish: Wish, as_json: bool) -> int:
-    """Quiet where nobody watches and nobody is needed."""
-    report = _cycle(config, ruleset, wish)
-    if as_json or sys.stdout.isatty() or sys.stderr.isatty() or _needs_a_person(report):
-        _tell(report, as_json)
+def run_and_tell(
+    config: Config,
+    ruleset: RuleSet,
+    wish: Wish,
+    *,
+    as_json: bool = False,
+    shown: str | None = None,
+    keep: Callable[[RunReport], object] = lambda _: None,
+) -> int:
+    """One cycle, and what people are to know of it. `shown` is the sha of a plan that they were shown already."""
+    report = monitoring.watched(config, lambda: _cycle(config, ruleset, wish))
+    keep(report)
+    monitoring.after(config, report)
+    watching = sys.stdout.isatty() or sys.stderr.isatty()
+    if as_json or watching or _needs_a_person(report, shown):
+        _tell(report, as_json, report.problems if watching else report.news)
     return report.exit_code
 
 
-def _needs_a_person(report: RunReport) -> bool:
+def _needs_a_person(report: RunReport, shown: str | None) -> bool:
     """Whether cron should mail this: something failed, was refused, or waits to be approved."""
-    return bool(report.problems or report.notices or report.tripped or (not report.applied and not report.plan.empty))
+    waits = not report.applied and not report.plan.empty and report.plan.sha != shown
+    return bool(report.news or report.notices or report.tripped or waits)
 
 
-def _tell(report: RunReport, as_json: bool) -> None:
+def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = None) -> None:
+    """The summary; for people with these problems, or all."""
     if as_json:
         output.emit_json(report.as_json())
         return
@@ -99,7 +115,7 @@ def _tell(report: RunReport, as_json: bool) -> None:
         written = report.written
         copies = f", {written.copies} labelled copies" if written.copies else ""
         click.echo(f"Written: {written.items} item(s), +{written.added} -{written.removed} label(s){copies}.")
-    _tell_troubles(report)
+    _tell_troubles(report, report.problems if problems is None else problems)
 
 
 def _tell_plan(plan: Plan) -> None:
@@ -116,15 +132,15 @@ def _tell_plan(plan: Plan) -> None:
         click.echo(f"  o {held.label}  {held.key}  held back: {held.why}")
 
 
-def _tell_troubles(report: RunReport) -> None:
+def _tell_troubles(report: RunReport, problems: Sequence[str]) -> None:
     for sentence in report.notices:
-        click.echo(sentence, err=True)
-    for sentence in report.problems:
-        click.echo(sentence, err=True)
+        log.say(sentence, "notice", source=report.source_of(sentence))
+    for sentence in problems:
+        log.say(sentence, "problem", "error", source=report.source_of(sentence))
     for brake in report.tripped:
-        click.echo(f"Brake {brake.name}: {brake.sentence}", err=True)
+        log.say(f"Brake {brake.name}: {brake.sentence}", "brake", "error", brake=brake.name)
     if report.refused:
-        click.echo("Nothing was written.", err=True)
+        log.say("Nothing was written.", "refused", "error")
 
 
 def plan(path: Path | None, output_file: Path | None, source: str | None, form: str) -> int:
@@ -147,7 +163,7 @@ def plan(path: Path | None, output_file: Path | None, source: str | None, form: 
             click.echo(f"Plan {report.plan.sha}.")
         if output_file is not None:
             click.echo(f"Saved to {output_file}. Tick rows in `approve`, then `unstuck apply {output_file}`.")
-    _tell_troubles(report)
+    _tell_troubles(report, report.problems)
     return report.exit_code
 
 
@@ -182,10 +198,12 @@ def _apply_saved(path: Path | None, file: Path, every_row: bool, force: Sequence
         return kept
 
     wish = Wish(command="apply", apply=True, force=_forced(force), narrow=narrow, progress=progress())
-    code = _run_and_tell(config, ruleset, wish, as_json)
+    code = run_and_tell(config, ruleset, wish, as_json=as_json)
     for row in drifted:
-        click.echo(
-            f"{row.source}: {row.native_id} changed since the plan was made and was left alone; plan it anew.", err=True
+        log.say(
+            f"{row.source}: {row.native_id} changed since the plan was made and was left alone; plan it anew.",
+            "drifted",
+            source=row.source,
         )
     return code or (Exit.PARTLY if drifted else Exit.FINE)
 

@@ -15,6 +15,7 @@ from rules import engine, loader
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
+from sync import log
 from sync.config import Config
 from sync.stops import InvalidStop
 from sync.store import Store, explain_error, open_store
@@ -64,7 +65,7 @@ def opened_store(config: Config, *, create: bool) -> Iterator[Store]:
 
 def rehearsal_note(clock: clocks.Clock) -> None:
     if clock.rehearsal:
-        click.echo(f"Rehearsal: UNSTUCK_NOW sets the clock to {clock.now:%d %b %Y %H:%M} UTC.", err=True)
+        log.say(f"Rehearsal: UNSTUCK_NOW sets the clock to {clock.now:%d %b %Y %H:%M} UTC.", "rehearsal", "info")
 
 
 def progress() -> Callable[[str], None]:
