@@ -245,7 +245,8 @@ def test_the_example_config_shows_the_defaults() -> None:
                 assert table[option.name] == expected, option.name
 
 
-def test_all_of_the_example_config_is_valid(tmp_path: Path) -> None:
+def test_all_of_the_example_config_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSTUCK_PING", "https://hc-ping.com/a-check")
     file = tmp_path / "config.toml"
     file.write_text(uncommented(), encoding="utf-8")
     [source] = configs.load(file).sources.values()

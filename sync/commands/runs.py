@@ -181,7 +181,7 @@ def apply(
         return _apply_saved(path, file, every_row, force, as_json)
     config, ruleset = load(path)
     wish = Wish(command="apply", apply=True, force=_forced(force), expect=expect, progress=progress())
-    return _run_and_tell(config, ruleset, wish, as_json)
+    return run_and_tell(config, ruleset, wish, as_json=as_json)
 
 
 def _apply_saved(path: Path | None, file: Path, every_row: bool, force: Sequence[str], as_json: bool) -> int:
