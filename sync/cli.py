@@ -33,13 +33,19 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--config", type=_PATH, help="Default: config.toml here, then in the platform's config folder.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, and each step on the way.")
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", help="Of stderr. Default: text, for people."
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    is_eager=True,
+    expose_value=False,
+    callback=lambda _, __, form: log.choose(form),
+    help="Of stderr. Default: text, for people.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it and stop."
 )
 @click.pass_context
-def unstuck(context: click.Context, config: Path | None, debug: bool, log_format: str) -> None:
+def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
     """Labels work that serves no business outcome, and work that has quietly stalled, in the tools that teams use.
 
     \b
@@ -50,7 +56,8 @@ def unstuck(context: click.Context, config: Path | None, debug: bool, log_format
       unstuck run --apply  the same, and write the labels
     """
     context.obj = config
-    log.set_up(log_format, debug=debug)
+    if debug:
+        log.show_debug()
     if context.invoked_subcommand is None:
         from sync.commands import first
 

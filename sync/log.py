@@ -55,6 +55,7 @@ class _Handler(logging.Handler):
     def __init__(self, lines: JsonLines) -> None:
         super().__init__()
         self._lines = lines
+        self.setFormatter(logging.Formatter("%(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         source = None if record.threadName == "MainThread" else record.threadName
@@ -62,16 +63,18 @@ class _Handler(logging.Handler):
         self._lines.put(record.levelname.lower(), "log", text, logger=record.name, source=source)
 
 
-def set_up(form: str, *, debug: bool) -> None:
-    """Choose what stderr carries: `text` or `json`."""
-    handler: logging.Handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    if form == "json":
-        lines = sys.stderr if isinstance(sys.stderr, JsonLines) else JsonLines(sys.stderr)
-        sys.stderr = lines
-        handler = _Handler(lines)
-    if debug:
-        logging.basicConfig(level=logging.DEBUG, handlers=[handler])
+def choose(form: str) -> None:
+    """What stderr carries from now on: `text` or `json`."""
+    if form == "json" and not isinstance(sys.stderr, JsonLines):
+        sys.stderr = JsonLines(sys.stderr)
+
+
+def show_debug() -> None:
+    """Show what the logging module is told, too."""
+    text = logging.StreamHandler()
+    text.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler = _Handler(sys.stderr) if isinstance(sys.stderr, JsonLines) else text
+    logging.basicConfig(level=logging.DEBUG, handlers=[handler])
 
 
 def of_run(run: int | None) -> None:

@@ -132,7 +132,7 @@ def rules_capture(path: Path | None, key: str, only: str | None) -> int:
                     )
                 except capturing.CaptureError as error:
                     left_out = True
-                    click.echo(f"{error}; no test was written for it.", err=True)
+                    log.say(f"{error}; no test was written for it.", "problem")
                 else:
                     click.echo(f"# Below rule {rule.id}, {rule.file}:{rule.line}\n{capturing.as_toml(case, comment)}")
     return Exit.PARTLY if left_out and only else Exit.FINE
@@ -158,7 +158,7 @@ def _tell_comparison(comparison: Comparison) -> None:
         sign, why = ("+", each.reason) if each.action == "add" else ("-", f"no longer: {each.reason}")
         click.echo(f'{sign} {each.label}  {each.key}  "{short(each.title)}"  {why}')
     for sentence in comparison.failures:
-        click.echo(sentence, err=True)
+        log.say(sentence, "problem")
     if not comparison.differences:
         click.echo("No label would change.")
         return
@@ -214,7 +214,7 @@ def _tell_backtest(result: Backtest) -> None:
     if result.todays:
         click.echo(f"The store keeps no history of {', '.join(result.todays)}: every day is given today's value.")
     for sentence in result.failures:
-        click.echo(sentence, err=True)
+        log.say(sentence, "problem")
 
 
 def rules_list(path: Path | None, form: str) -> None:
