@@ -20,7 +20,7 @@ from rules.grading import SHIPPED
 from rules.ruleset import Case, RuleSet
 from sync import clock as clocks
 from sync import config as configs
-from sync import output, rulefiles, schema
+from sync import log, output, rulefiles, schema
 from sync.backtest import Backtest, backtest, period
 from sync.commands.shared import (
     items_named,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,9 +40,22 @@ class SlowConnector(MemoryConnector):
             yield page
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
-        for result in super().apply(collection, changes):
+        results = super().apply(collection, changes)
+        for _ in changes:
+            self._watch()
+            result = next(results)
             self._wait("write")
             yield result
+
+    def _watch(self) -> None:
+        """Note how many writes have no result yet, as the store has it right before a write."""
+        if not self._day.get("watch"):
+            return
+        time.sleep(0.05)  # as long as the other thread could need
+        with closing(sqlite3.connect(self._setup.folder / "unstuck.db")) as reader:
+            [open_writes] = reader.execute("SELECT count(*) FROM journal WHERE result_at IS NULL").fetchone()
+        with (self._setup.folder / "watched").open("a") as file:
+            file.write(f"{open_writes} ")
 
     def close(self) -> None:
         if self._day.get("close"):

@@ -89,13 +89,13 @@ def test_a_lane_that_hangs_is_left_behind() -> None:
 
     def hangs() -> Generator[int]:
         yield 1
-        over.wait(60)
+        over.wait(20)
         yield 2
 
     lanes = {"a": lane(hangs(), budget=0.2, grace=0.2)}
     began = time.monotonic()
     assert list(side_by_side(lanes, Stopping())) == [("a", 1)]
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 15
     assert (lanes["a"].cut, lanes["a"].stuck) == (Cut.BUDGET, True)
     over.set()
 

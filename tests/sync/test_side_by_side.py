@@ -132,6 +132,12 @@ def test_a_source_that_hangs_while_it_is_written_to_holds_up_no_other(slow: Slow
     assert slow.log_of("slow") == ALL  # each once
 
 
+def test_no_write_begins_before_the_result_of_the_one_before_is_kept(slow: SlowTown) -> None:
+    slow.days = {"slow": {"watch": True}}
+    assert slow.unstuck("run", "--apply", "--source", "slow").code == 0
+    assert (slow.folder / "watched").read_text().split() == ["6", "5", "4", "3", "2", "1"]
+
+
 @pytest.mark.parametrize("how", ["garbage", "exit"])
 def test_whatever_a_connector_does_is_one_sentence(slow: SlowTown, how: str) -> None:
     slow.unstuck("run", "--apply")
