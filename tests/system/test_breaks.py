@@ -279,7 +279,7 @@ BREAKS = (
         "8: what was wrong is reloaded",
         "sync/daemon.py",
         "            self._job = self._load()\n            log",
-        "            self._job = Job(lambda _: Ended(0, True), 1)\n            self._job = self._load()\n            log",
+        "            self._job = Job(lambda _: Ended(0, True), 1)\n            self._load()\n            log",
         "reloading",
         "tests/sync/test_daemon.py",
     ),
