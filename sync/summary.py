@@ -107,7 +107,7 @@ class RunReport:
             "applied": self.applied and not self.refused,
             "exit_code": int(self.exit_code),
             "stopped": self.stopped,
-            "seconds": round(self.seconds, 1),
+            "seconds": round(self.seconds, 3),
             "sources": [
                 {
                     "source": source.source,
