@@ -95,8 +95,11 @@ def _test() -> dict[str, Any]:
     expect = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     came = _table({"on": {}, "status": _text(), "status_category": {"type": "string"}}, "on", "status")
     later = _table({"on": {}, "expect": expect}, "on", "expect")
+    days = {"type": "array", "items": _text()}
+    calendar = _table({"country": _text(), "region": _text(), "weekend": days, "days_off": {"type": "array"}})
     properties = {
         "now": {},
+        "calendar": {"anyOf": [_text(), calendar | {"minProperties": 1}]},
         "item": {"type": "object"},
         "history": {"type": "array", "minItems": 1, "items": came},
         "expect": expect,

@@ -65,7 +65,7 @@ def findings(path: Path | None, source: str | None, form: str) -> None:
 
 def explain(path: Path | None, key: str, form: str) -> None:
     """Every rule's answer for the items that people call KEY."""
-    config, ruleset = load(path)
+    config, ruleset = load(path, secrets=False)
     clock = clocks.read()
     rehearsal_note(clock)
     with opened_store(config, create=False) as store:
