@@ -24,10 +24,12 @@ FUNCTIONS = (
 
 LONGEST = 4_000
 """Characters of an expression."""
-STEPS_EACH = 20_000
-"""Steps of SQLite's machine that an expression may take for one item; ordinary ones take some dozens."""
-LARGEST = 10_000_000
-"""Bytes of any text that it makes on the way."""
+STEPS_EACH, STEPS_ANYWAY = 5_000, 2_000_000
+"""Steps of SQLite's machine for each item, on average, and besides; ordinary expressions take some dozens."""
+LARGEST = 1_000_000
+"""Bytes of any text that it reads, or makes on the way: no step can be interrupted, and some take the square of it."""
+LARGEST_ALONE = 20_000
+"""Bytes of any text that it makes from the few characters that it is tried with."""
 
 _SHUT = {
     "updated_at": "our own labels move it: use status_since",
@@ -145,7 +147,7 @@ def _read(text: str) -> set[str]:
     try:
         guard = _prepared(connection)
         try:
-            with limited(connection, 2):
+            with limited(connection, 2, LARGEST_ALONE):
                 connection.execute(f'SELECT 1 FROM "{_TABLE}" WHERE {truth(text)}').fetchall()
         except sqlite3.Error as error:
             why = guard.refusal or _sentence(str(error))
@@ -197,16 +199,20 @@ def truth(text: str) -> str:
 
 
 @contextmanager
-def limited(connection: sqlite3.Connection, items: int) -> Iterator[None]:
-    """While it lasts, a statement over so many items that runs away is interrupted with `sqlite3.OperationalError`."""
-    left, every = items + 100, STEPS_EACH
+def limited(connection: sqlite3.Connection, items: int, largest: int = LARGEST) -> Iterator[None]:
+    """While it lasts, a statement over so many items that runs away ends with `sqlite3.Error`.
+
+    So does one that makes a text of more than `largest` bytes.
+    """
+    every = 20_000
+    left = (items * STEPS_EACH + STEPS_ANYWAY) // every
 
     def tick() -> int:
         nonlocal left
         left -= 1
         return int(left < 0)
 
-    before = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    before = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
     connection.set_progress_handler(tick, every)
     try:
         yield

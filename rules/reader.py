@@ -115,16 +115,16 @@ class _Reader:
             return None
         return text
 
-    def label(self, entry: dict[str, object], path: Path) -> str | None:
-        text = self.text(entry, "label", path, "label")
+    def label(self, entry: dict[str, object], path: Path, field: str = "label") -> str | None:
+        text = self.text(entry, "label", path, field)
         if text is None:
             return None
         if not text.startswith(self.prefix):
             why = f'"{text}" must begin with "{self.prefix}", which marks the labels that are ours'
-            self.wrong((*path, "label"), "label", why)
+            self.wrong((*path, "label"), field, why)
         elif not text.isprintable() or len(text) > LONGEST_LABEL or text == self.prefix:
             why = f"a label is one line of at most {LONGEST_LABEL} characters, and more than its prefix"
-            self.wrong((*path, "label"), "label", why)
+            self.wrong((*path, "label"), field, why)
         else:
             return text
         return None
@@ -275,7 +275,7 @@ class _Reader:
         entry = self.table(value, path, "ladder.steps", STEP_KEYS)
         if entry is None:
             return None
-        label, over = self.label(entry, path), entry.get("over")
+        label, over = self.label(entry, path, "ladder.steps.label"), entry.get("over")
         if isinstance(over, bool) or not isinstance(over, int | float):
             self.wrong((*path, "over"), "ladder.steps", "each step needs a number: over = 10")
             return None

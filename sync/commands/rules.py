@@ -18,6 +18,7 @@ from rules.calendar import Calendar
 from rules.columns import COLUMNS
 from rules.grading import SHIPPED
 from rules.ruleset import Case, RuleSet
+from rules.says import wrote
 from sync import clock as clocks
 from sync import config as configs
 from sync import output, rulefiles, schema
@@ -230,7 +231,7 @@ def rules_list(path: Path | None, form: str) -> None:
     """The rules in force."""
     ruleset, _ = _rules_for(path, ())
     rows = [
-        {"rule": rule.id, "labels": list(rule.labels), "says": rule.says, "file": str(rule.file), "line": rule.line}
+        {"rule": rule.id, "labels": list(rule.labels), "says": wrote(rule.says), "file": rule.file, "line": rule.line}
         for rule in ruleset.rules
     ]
     output.emit(rows, ("rule", "labels", "says", "file", "line"), form, "There are no rules.")

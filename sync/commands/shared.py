@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import click
 
 from rules import engine, loader
 from rules.calendar import CalendarTerms
+from rules.engine import RuleCount
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
@@ -114,6 +115,16 @@ def warn(ruleset: RuleSet, config: Config | None) -> int:
     for warning in warnings:
         click.echo(f"{warning} (warning)")
     return len(warnings)
+
+
+def tell_unknown(counts: Iterable[RuleCount]) -> None:
+    """Which rules could not tell about some items, if any: silence would look like "all is well"."""
+    unsure = [f"{count.rule} on {count.unknown} of {count.considered}" for count in counts if count.unknown]
+    if unsure:
+        click.echo(
+            f"Unknown, and so without a label: {', '.join(unsure)} item(s). Their tool does not answer what the rule "
+            "asks, or the config maps no field to it; `unstuck explain KEY` says which."
+        )
 
 
 def items_named(store: Store, key: str) -> list[dict[str, Any]]:
