@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -245,4 +244,4 @@ def rules_columns(form: str) -> None:
 
 def rules_schema(of_config: bool) -> None:
     """JSON Schema."""
-    click.echo(json.dumps(schema.config() if of_config else rule_schema.schema(), indent=2))
+    click.echo(schema.as_text(schema.config() if of_config else rule_schema.schema()), nl=False)
