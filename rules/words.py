@@ -166,6 +166,9 @@ def _text(subject: Subject, text: str) -> Word:
     contains = _CONTAINS.fullmatch(text)
     if contains:
         return Contains(_value(contains["text"]))
+    rank = _RANK.fullmatch(text)
+    if rank and "_".join(fold(rank["grade"]).split()) in GRADES:
+        raise WordError(f'"{text}" is for outcome_grade, and {subject} is text: ask that one{_exactly(text)}')
     if _RESERVED.fullmatch(text):
         raise WordError(f'{subject} is text, and "{text}" asks about something else: {_forms(subject)}{_exactly(text)}')
     return OneOf((_value(text),))
@@ -289,7 +292,7 @@ def _list(subject: Subject, values: list[object]) -> Word:
         raise WordError("the list is empty, and nothing is one of nothing: name at least one value")
     wrong = next((value for value in values if not isinstance(value, str)), None)
     if wrong is not None:
-        raise WordError(f"a list holds texts in quotes, and {wrong} is none")
+        raise WordError(f'a list holds texts, and {wrong} is none: write "{wrong}", in quotes')
     texts = [str(value) for value in values]
     if subject.kind in (Kind.CATEGORY, Kind.GRADE):
         names = CATEGORIES if subject.kind is Kind.CATEGORY else GRADES
