@@ -187,6 +187,15 @@ def _sentence(error: str) -> str:
     return "" if any(data in error for data in _DATA) else f"SQLite cannot read the SQL: {error}"
 
 
+def failure(error: sqlite3.Error) -> str:
+    """Why a rule could not be evaluated, for people: mostly its SQL met an item that it cannot be asked of."""
+    if "interrupted" in str(error):
+        return "its SQL takes too long; make it simpler"
+    if "too big" in str(error):
+        return f"its SQL reads or makes a text of over {LARGEST // 1_000_000} MB; ask for less of it"
+    return str(error)
+
+
 def _no_column(name: str) -> str:
     if name in _SHUT:
         return f"the SQL cannot read {name}: {_SHUT[name]}"
