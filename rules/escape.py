@@ -127,7 +127,7 @@ class _Guard:
             return self._why_not_read(first, second)
         if action == sqlite3.SQLITE_FUNCTION:
             fine = second in FUNCTIONS
-            return "" if fine else f"the SQL calls {second}, which rules may not: they have {', '.join(FUNCTIONS)}"
+            return "" if fine else _no_function(second)
         return "the SQL would do more than look at the item's columns, and nothing else is allowed"
 
     def _why_not_read(self, table: str, column: str) -> str:
@@ -182,9 +182,15 @@ def _sentence(error: str) -> str:
         return _no_column(absent[1])
     if re.fullmatch(r"no such table: .*", error):
         return f'the SQL reads the table "{error[15:]}", and may only read the columns of the item itself'
+    if "no such function: " in error:
+        return _no_function(error.rpartition(" ")[2])
     if "interrupted" in error or "too big" in error:
         return "the SQL takes too long, or too much memory, for a single item: make it simpler"
     return "" if any(data in error for data in _DATA) else f"SQLite cannot read the SQL: {error}"
+
+
+def _no_function(name: str) -> str:
+    return f"the SQL calls {name}, which rules may not: they have {', '.join(FUNCTIONS)}"
 
 
 def failure(error: sqlite3.Error) -> str:

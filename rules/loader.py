@@ -72,13 +72,13 @@ def load(files: Sequence[Path], *, prefix: str = "", calendars: Mapping[str, Cal
     """
     rules: list[Rule] = []
     problems: list[Problem] = []
+    taken: dict[str, str] = {}
     if not files:
         raise RuleErrors([Problem("rules", 1, "", "", "there is no rule file: name at least one in the config")])
     for file in files:
-        found, wrong = _load_file(file, Known(prefix, calendars))
+        found, wrong = _load_file(file, Known(prefix, calendars), taken)
         rules += found
         problems += wrong
-    problems += _duplicates(rules)
     if problems:
         raise RuleErrors(problems)
     return RuleSet(tuple(rules), tuple(map(_name_of, files)), prefix)
@@ -92,7 +92,7 @@ def _name_of(file: Path) -> str:
     return f"builtin/{file.name}" if file.parent == _BUILTIN else str(file)
 
 
-def _load_file(file: Path, known: Known) -> tuple[list[Rule], list[Problem]]:
+def _load_file(file: Path, known: Known, taken: dict[str, str]) -> tuple[list[Rule], list[Problem]]:
     name = _name_of(file)
     try:
         text = _text_of(file)
@@ -101,12 +101,11 @@ def _load_file(file: Path, known: Known) -> tuple[list[Rule], list[Problem]]:
         return [], [Problem(name, error.line, "", "", str(error))]
     places, rules, problems = Places(text), list[Rule](), list[Problem]()
     for number, entry in enumerate(entries):
-        mistakes = Mistakes()
-        path = ("rule", number)
+        mistakes, path = Mistakes(), ("rule", number)
         rule = read_rule(entry, name, path, places, known, mistakes)
-        given = entry.get("id")
-        for at, field, why in mistakes:
-            problems.append(Problem(name, places.line(at), given if isinstance(given, str) else "", field, why))
+        rule_id = entry["id"] if isinstance(entry.get("id"), str) else ""
+        problems += [Problem(name, places.line(at), str(rule_id), field, why) for at, field, why in mistakes]
+        problems += _duplicate(name, places.line(path), str(rule_id), taken)
         if rule is not None:
             rules.append(rule)
     return rules, problems
@@ -152,15 +151,15 @@ def _entries(document: dict[str, object]) -> list[dict[str, object]]:
     return entries
 
 
-def _duplicates(rules: Sequence[Rule]) -> list[Problem]:
-    first: dict[str, Rule] = {}
-    problems = []
-    for rule in rules:
-        other = first.setdefault(fold(rule.id), rule)
-        if other is not rule:
-            why = f"this id is taken by the rule in {other.file}:{other.line}: give one of them another"
-            problems.append(Problem(rule.file, rule.line, rule.id, "id", why))
-    return problems
+def _duplicate(file: str, line: int, rule_id: str, taken: dict[str, str]) -> list[Problem]:
+    """The mistake of an id that another rule has; `taken` says where each first stands."""
+    key = fold(rule_id)
+    if key in taken:
+        why = f"this id is taken by the rule in {taken[key]}: give one of them another"
+        return [Problem(file, line, rule_id, "id", why)]
+    if key:
+        taken[key] = f"{file}:{line}"
+    return []
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from sync.store import open_store
 from tests.sync.town import CONFIG, LONG_AGO, RULES, Town
 
 CALENDARS = """
@@ -266,14 +267,79 @@ def test_shipped_rules_are_named_by_their_pack_and_not_by_where_they_lie(town: T
 
 def test_what_a_rule_cannot_tell_is_counted_and_shown(town: Town) -> None:
     for number in (1, 2, 3):
-        town.add(number, unknown=["sponsor"] if number < 3 else [])
-    said = town.unstuck("run")
-    assert "Unknown, and so without a label: no-sponsor on 2 of 3 item(s)." in said.out + town.unstuck("status").out
-    expected = [{"rule": "no-sponsor", "matched": 0, "unknown": 2}, {"rule": "stuck", "matched": 0, "unknown": 0}]
+        town.add(number, unknown=["sponsor"] if number < 3 else [], sponsor="")
+    for command in ("run", "status"):
+        assert "Unknown, and so without a label: no-sponsor on 2 of 3 item(s)." in town.unstuck(command).out
+    expected = [{"rule": "no-sponsor", "matched": 1, "unknown": 2}, {"rule": "stuck", "matched": 0, "unknown": 0}]
     assert town.unstuck("run", "--json").json["rules"] == expected
     assert town.unstuck("status", "--format", "json").json["rules"] == expected
     assert "?    sponsor is missing" in town.unstuck("explain", "APP-1").out
-    town.edit(1, unknown=[])  # neither what matches nor what is looked at has changed
-    assert "no-sponsor on 1 of 3" in town.unstuck("run", "--full").out + town.unstuck("status").out
-    town.edit(2, unknown=[])
-    assert "Unknown" not in town.unstuck("run", "--full").out + town.unstuck("status").out
+    town.edit(1, unknown=[], sponsor="Ada")  # neither what matches nor what is looked at has changed
+    assert "no-sponsor on 1 of 3" in town.unstuck("run").out
+    with open_store(town.folder / "unstuck.db") as store:
+        assert store.value("SELECT unknown FROM rule_count WHERE rule = 'no-sponsor'") == 1
+    town.edit(2, unknown=[], sponsor="Ada")
+    assert "Unknown" not in town.unstuck("run").out + town.unstuck("status").out
+
+
+# What fails while it is evaluated
+
+
+COUNTS = """
+[[rule]]
+id = "crowded"
+label = "pmo-crowded"
+says = "crowded"
+when = { sql = "json_array_length(title) > 2" }
+"""
+
+
+def test_a_rule_that_fails_on_an_item_fails_alone_and_leaves_its_labels(town: Town) -> None:
+    town.write_rules(RULES + COUNTS)
+    town.add(1, title="[1, 2, 3]")
+    town.add(2, title="[1, 2, 3]", sponsor="")
+    assert town.unstuck("run", "--apply").code == 0
+    assert (town.labels(1), town.labels(2)) == (["pmo-crowded"], ["pmo-crowded", "pmo-no-sponsor"])
+    town.edit(1, title="not a list any more", sponsor="")
+    town.edit(2, title="[]")
+    said = town.unstuck("run", "--apply")
+    assert said.code == 1
+    [line] = [line for line in said.err.splitlines() if "crowded" in line]
+    assert line == 'rule "crowded" could not be evaluated: malformed JSON; its labels stay as they are.'
+    assert (town.labels(1), town.labels(2)) == (["pmo-crowded", "pmo-no-sponsor"], ["pmo-crowded", "pmo-no-sponsor"])
+    assert "it fails on them: malformed JSON" in town.unstuck("explain", "APP-1").out
+    town.edit(1, title="[]")
+    assert town.unstuck("run", "--apply").code == 0
+    assert (town.labels(1), town.labels(2)) == (["pmo-no-sponsor"], ["pmo-no-sponsor"])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "title IN (SELECT label FROM ledger)",
+        "title = load_extension('x')",
+        "title = 1; DELETE FROM item",
+        "title IN (SELECT writefile('x', 'y'))",
+        "exists (SELECT 1 FROM pragma_table_info('item')) = title",
+    ],
+)
+def test_sql_that_does_more_than_ask_starts_no_run(town: Town, sql: str) -> None:
+    town.add(1, sponsor="")
+    town.write_rules(RULES + COUNTS.replace("json_array_length(title) > 2", sql))
+    for command in (["run", "--apply"], ["rules", "check"], ["rules", "test"]):
+        said = town.unstuck(*command)
+        assert said.code == 2
+        [line] = said.err.splitlines()[-1:]
+        assert re.match(r'rules\.d/pmo\.toml:\d+: rule "crowded": sql: the SQL ', line)
+    assert town.writes == []
+    assert not (town.folder / "x").exists()
+
+
+def test_all_mistakes_come_at_once_also_an_id_that_is_taken(town: Town) -> None:
+    wrong = WAITING.replace("[rule.when]", "[rule.wen]")
+    town.write_rules(WAITING + wrong)
+    (town.folder / "rules.d" / "z.toml").write_text(wrong)
+    said = town.unstuck("rules", "check")
+    assert said.code == 2
+    assert said.err.count("this id is taken by the rule in rules.d/pmo.toml:2") == 2
+    assert said.err.count('unknown key "wen" (did you mean "when"?)') == 2
