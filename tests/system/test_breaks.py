@@ -309,14 +309,6 @@ BREAKS = (
         "tests/rules/test_escape.py",
     ),
     Break(
-        "rules: the schema lets any key pass",
-        "rules/schema.py",
-        '"additionalProperties": False, "properties": properties',
-        '"additionalProperties": True, "properties": properties',
-        "broken",
-        "tests/sync/test_schema.py",
-    ),
-    Break(
         "12: the copy is written over its input",
         "connectors/msproject/copies.py",
         "path = source.parent / folder / source.name",
