@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEKEND = frozenset({5, 6})
+
+
+YEARS_BACK, YEARS_ON = 30, 3
+"""Public holidays are known for so many years before and after the day that is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,20 @@ def make(
         return Calendar(days, frozenset(extra), "weekends only" if not extra else "weekends and own days")
     free = frozenset(_public_holidays(country, region, range(first, last + 1))) | frozenset(extra)
     return Calendar(days, free, f"{country}-{region}" if region else country)
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarTerms:
+    """A calendar as people describe it; whether its country and region are known shows when it is made."""
+
+    country: str | None = None
+    region: str | None = None
+    weekend: frozenset[int] = WEEKEND
+    days_off: tuple[date, ...] = ()
+
+    def calendar(self, year: int) -> Calendar:
+        """The calendar for a day in that year. Raises ValueError as `make` does."""
+        return make(self.country, self.region, self.weekend, self.days_off, year - YEARS_BACK, year + YEARS_ON)
 
 
 def _public_holidays(country: str, region: str | None, years: range) -> Iterator[date]:

@@ -33,6 +33,7 @@ from rules.clauses import (
     Within,
     Word,
     custom_path,
+    tests_of,
 )
 from rules.columns import Kind
 from rules.escape import truth
@@ -341,3 +342,13 @@ def subjects_of(rule: Rule) -> set[Subject]:
         else:
             found.add(clause.subject)
     return found
+
+
+def counts_business_days(rule: Rule) -> bool:
+    """Whether it is not all the same to the rule which calendar an item goes by."""
+    counted = (COUNTED.get(subject.name) for subject in subjects_of(rule) if not subject.custom)
+    if any(each is not None and each.business for each in counted):
+        return True
+    clauses = [rule.when, *(override.when for override in (rule.ladder.overrides if rule.ladder else ()))]
+    words = (word for clause in clauses for test in tests_of(clause) for word in test.words)
+    return any(isinstance(word, Ago) and word.business for word in words)

@@ -13,7 +13,7 @@ from datetime import date
 
 from rules.calendar import fill_table
 from rules.compile import Scope, answer_sql, label_sql, subjects_of
-from rules.escape import limited
+from rules.escape import failure, limited
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
 from rules.table import CALENDAR_DAY, view_sql
@@ -95,7 +95,9 @@ def find(connection: sqlite3.Connection, scope: Scope, items: str, considered: i
                 unknown = _find_unknown(connection, position, scope, items, masks)
         except sqlite3.Error as error:
             connection.execute("DELETE FROM temp.found WHERE rule = ?", (rule.id,))
-            failures.append((rule.id, f'rule "{rule.id}" could not be evaluated: {error}; its labels stay as they are'))
+            failures.append(
+                (rule.id, f'rule "{rule.id}" could not be evaluated: {failure(error)}; its labels stay as they are')
+            )
         else:
             counts.append(RuleCount(rule.id, matched, considered, unknown))
     return Evaluation(tuple(counts), tuple(failures))

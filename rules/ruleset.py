@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from rules.calendar import CalendarTerms
 from rules.clauses import Clause, Subject, holds_sql
 
 
@@ -73,6 +74,8 @@ class Case:
     """`now`, and each of `later`; never none, and in the order of time."""
     history: tuple[Came, ...] = ()
     """Where the item stood, oldest first; begins on the first moment's day or before. Empty: as `item` says."""
+    calendar: str | CalendarTerms | None = None
+    """Whose business days count: by name, or described. None: plain weeks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,11 @@ def day_sql(ordinal: str) -> str:
     return f"(CAST(strftime('%d', {julian}) AS INTEGER) || ' ' || {month} || ' ' || strftime('%Y', {julian}))"
 
 
+def wrote(parts: tuple[str | Subject, ...]) -> str:
+    """The sentence as it stands in the rule file."""
+    return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in parts)
+
+
 def says_sql(parts: tuple[str | Subject, ...]) -> Sql:
     """The sentence with its values in their places."""
     pieces = [Sql("?", (part,)) if isinstance(part, str) else value_sql(part) for part in parts]

@@ -23,6 +23,7 @@ from connectors.base import Connector, Option, SourceSetup
 from connectors.errors import SetupError
 from connectors.model import StatusCategory
 from rules import described
+from rules.calendar import WEEKDAYS, CalendarTerms
 from rules.columns import COLUMNS
 from rules.described import Finder
 from sync import settings
@@ -30,8 +31,6 @@ from sync.stops import InvalidStop
 
 MAPS = ("fields", "statuses", "calendars")
 """Tables within a source."""
-
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +57,6 @@ class Source:
         meaning = [self.system, options, dict(self.setup.fields), dict(self.setup.statuses), str(self.setup.timezone)]
         meaning.append(self.found_by)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarTerms:
-    """`[calendar]` or one `[calendars.NAME]`, checked but for whether its country and region are known."""
-
-    country: str | None
-    region: str | None
-    weekend: frozenset[int]
-    days_off: tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +117,12 @@ def find(named: Path | None) -> Path:
     )
 
 
-def load(path: Path) -> Config:
-    """Read and check a config file. Raises `InvalidStop` with every mistake in it, one line each."""
-    reader = _Reader(path, _parse(path))
+def load(path: Path, *, secrets: bool = True) -> Config:
+    """Read and check a config file. Raises `InvalidStop` with every mistake in it, one line each.
+
+    Without `secrets` none is looked up, for commands that reach no source: whoever edits rules need not have them.
+    """
+    reader = _Reader(path, _parse(path), secrets=secrets)
     config = reader.config()
     if reader.mistakes:
         raise InvalidStop(*reader.mistakes)
@@ -157,8 +149,9 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 class _Reader:
     """Walks a parsed config and gathers mistakes instead of stopping at the first."""
 
-    def __init__(self, path: Path, data: dict[str, Any]) -> None:
+    def __init__(self, path: Path, data: dict[str, Any], *, secrets: bool) -> None:
         self.path = path
+        self.secrets = secrets
         self.folder = path.resolve().parent
         self.data = data
         self.mistakes: list[str] = []
@@ -222,7 +215,7 @@ class _Reader:
             return option.default
         where, given = f"{place}{option.name}", data[option.name]
         if option.kind in ("secret", "text") and isinstance(given, dict):
-            return self.reference(where, given)
+            return self.reference(where, given) if self.secrets else None
         if option.kind == "secret":
             hint = f'{option.name} = {{ env = "NAME" }} or {{ file = "PATH" }}'
             self.wrong(where, f"a secret must not stand in the config itself; write {hint}")

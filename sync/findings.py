@@ -69,6 +69,15 @@ def evaluate(store: Store, ruleset: RuleSet, today: engine.Today) -> engine.Eval
     return evaluation
 
 
+def last_counts(store: Store) -> list[engine.RuleCount]:
+    """What each rule made of all items when they were last evaluated; without those that failed."""
+    known = json.loads(store.setting("evaluated") or '{"counts": {}}')
+    return [
+        engine.RuleCount(rule, matched, known["considered"], unknown)
+        for rule, (matched, unknown) in known["counts"].items()
+    ]
+
+
 def _is_worth_it(store: Store) -> bool:
     dirty: int = store.value("SELECT count(*) FROM dirty")
     return dirty <= _FEW or dirty <= _WORTH_IT * store.value("SELECT max(id) FROM item")

@@ -12,12 +12,9 @@ from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
 
-RuleCounts = Mapping[str, tuple[int, int]]
-"""By rule: how many items it matched, and how many it looked at."""
 
-
-def plan_run(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport) -> RuleCounts:
-    """Fill the report's plan and brakes. Returns the rules' counts of the last run that no brake stopped."""
+def plan_run(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
+    """Fill the report's plan and brakes."""
     report.vetoes = _hear(config, store, clock, report)
     considered = ledger.considered(store.connection)
     plan = plan_labels(
@@ -28,7 +25,6 @@ def plan_run(config: Config, store: Store, clock: Clock, wish: Wish, report: Run
     shrunk = [sentence for source in report.sources for sentence in source.shrunk]
     tripped = brakes.check(report.plan, considered, config.brakes, shrunk, report.counts, before)
     report.tripped = [*_unexpected(report.plan, wish), *(brake for brake in tripped if brake.name not in wish.force)]
-    return before
 
 
 def plan_taking_back(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport, aim: Aim) -> None:
@@ -80,7 +76,8 @@ def _hear(config: Config, store: Store, clock: Clock, report: RunReport) -> int:
         return ledger.notice_people(connection, clock.now, config.veto_days)
 
 
-def _counts_before(store: Store) -> RuleCounts:
+def _counts_before(store: Store) -> Mapping[str, tuple[int, int]]:
+    """Of the last run that no brake stopped, by rule: how many items it matched, and how many it looked at."""
     return {
         row["rule"]: (row["matched"], row["considered"])
         for row in store.rows("SELECT rule, matched, considered FROM rule_count")

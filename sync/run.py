@@ -13,7 +13,7 @@ from sync import findings, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config
-from sync.planning import RuleCounts, plan_run, plan_taking_back
+from sync.planning import plan_run, plan_taking_back
 from sync.sources import chosen, opened_connector, pull_all, refuse_rehearsal
 from sync.store import Store
 from sync.summary import RunReport, Wish
@@ -32,9 +32,9 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         connectors = {source.name: opened_connector(opened, source, wish) for source in sources}
         pull_all(config, store, sources, connectors, clock, wish, report)
         _evaluate(config, ruleset, store, clock, wish, report)
-        before = plan_run(config, store, clock, wish, report)
+        plan_run(config, store, clock, wish, report)
         _write(store, connectors, clock, wish, report)
-        _finish(store, clock, report, before)
+        _finish(store, clock, report)
     return report
 
 
@@ -53,7 +53,7 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
             with store.transaction() as connection:
                 takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
         _write(store, connectors, clock, wish, report)
-        _finish(store, clock, report, {})
+        _finish(store, clock, report)
     return report
 
 
@@ -82,18 +82,18 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     report.findings = store.value("SELECT count(*) FROM finding")
 
 
-def _finish(store: Store, clock: Clock, report: RunReport, before: RuleCounts) -> None:
+def _finish(store: Store, clock: Clock, report: RunReport) -> None:
     """Record the run. The rules' counts are kept only if no brake tripped, so that it trips again the next time."""
     with store.transaction() as connection:
         if not report.tripped:
             connection.executemany(
                 "INSERT INTO rule_count (rule, run_id, matched, considered, unknown) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (rule) DO UPDATE SET run_id = excluded.run_id, matched = excluded.matched, "
-                "considered = excluded.considered, unknown = excluded.unknown",
+                "considered = excluded.considered, unknown = excluded.unknown WHERE (matched, considered, unknown) <> "
+                "(excluded.matched, excluded.considered, excluded.unknown)",
                 [
                     (count.rule, report.run_id, count.matched, count.considered, count.unknown)
                     for count in report.counts
-                    if before.get(count.rule) != (count.matched, count.considered)
                 ],
             )
         connection.execute(

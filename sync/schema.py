@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,8 +25,13 @@ _TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": "number"},
     "yes/no": {"type": "boolean"},
     "list of text": {"type": "array", "items": {"type": "string", "minLength": 1}},
-    "list of dates": {"type": "array", "items": {"type": "string", "format": "date"}},
+    "list of dates": {"type": "array", "items": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}},
 }
+
+
+def as_text(schema: dict[str, Any]) -> str:
+    """The schema as a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def config() -> dict[str, Any]:

@@ -98,6 +98,9 @@ class RunReport:
                 }
                 for source in self.sources
             ],
+            "rules": [
+                {"rule": count.rule, "matched": count.matched, "unknown": count.unknown} for count in self.counts
+            ],
             "findings": self.findings,
             "vetoes": self.vetoes,
             "considered": self.plan.considered,

@@ -11,8 +11,10 @@ import click
 
 from connectors.errors import ConnectorError
 from rules import loader
+from rules import schema as rule_schema
 from sync import clock as clocks
 from sync import config as configs
+from sync import schema
 from sync.commands.shared import (
     load,
     opened_store,
@@ -22,6 +24,9 @@ from sync.config import Config
 from sync.sources import make
 from sync.stops import Exit, InvalidStop
 from sync.today import today
+
+CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
+"""Where the shipped files say that editors find their schemas."""
 
 
 def welcome(path: Path | None, help_text: str) -> None:
@@ -36,7 +41,7 @@ def welcome(path: Path | None, help_text: str) -> None:
 
 
 def init(folder: Path) -> None:
-    """Write config.toml and rules.d/, never over a file that exists."""
+    """Write config.toml and rules.d/, each with the schema that it names, never over a file that exists."""
     existing = [path for path in (folder / "config.toml", folder / "rules.d") if path.exists()]
     if existing:
         raise InvalidStop(f"{existing[0]} exists already; name another folder, or move it away first.")
@@ -45,6 +50,8 @@ def init(folder: Path) -> None:
         (folder / "config.toml").write_text(example_config(), encoding="utf-8")
         for pack in loader.builtin_files():
             shutil.copyfile(pack, folder / "rules.d" / pack.name)
+        for file, made in ((CONFIG_SCHEMA, schema.config()), (RULES_SCHEMA, rule_schema.schema())):
+            (folder / file).write_text(schema.as_text(made), encoding="utf-8")
     except OSError as error:
         raise InvalidStop(f"{folder}: cannot be written to ({error.strerror}); name another folder.") from error
     click.echo(f"Wrote {folder / 'config.toml'} and {folder / 'rules.d'}.")
@@ -61,7 +68,7 @@ def example_config() -> str:
 
 def check(path: Path | None, live: bool) -> int:
     """Config, rules, store; with `live` also what each tool says."""
-    config, ruleset = load(path)
+    config, ruleset = load(path, tests=True)
     today(config, clocks.read().now)
     for source in config.sources.values():
         make(source, writable=False).close()

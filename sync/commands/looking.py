@@ -20,8 +20,10 @@ from sync.commands.shared import (
     only_source,
     opened_store,
     rehearsal_note,
+    tell_unknown,
 )
 from sync.config import Config
+from sync.findings import last_counts
 from sync.store import Store
 from sync.today import today
 
@@ -65,7 +67,7 @@ def findings(path: Path | None, source: str | None, form: str) -> None:
 
 def explain(path: Path | None, key: str, form: str) -> None:
     """Every rule's answer for the items that people call KEY."""
-    config, ruleset = load(path)
+    config, ruleset = load(path, secrets=False)
     clock = clocks.read()
     rehearsal_note(clock)
     with opened_store(config, create=False) as store:
@@ -106,10 +108,12 @@ def _held_labels(store: Store, item_id: int) -> list[dict[str, Any]]:
 def status(path: Path | None, form: str) -> None:
     """How things stand."""
     with looking(path) as (config, store):
+        counts = last_counts(store)
         state = {
             "store": str(config.store),
             "runs": _last_runs(store),
             "sources": _source_states(config, store),
+            "rules": [{"rule": count.rule, "matched": count.matched, "unknown": count.unknown} for count in counts],
             "findings": store.value("SELECT count(*) FROM finding"),
             "labels": store.value("SELECT count(*) FROM ledger WHERE off_at IS NULL"),
             "vetoes": store.value("SELECT count(*) FROM veto"),
@@ -125,6 +129,7 @@ def status(path: Path | None, form: str) -> None:
         f"\n{state['findings']} finding(s), {state['labels']} label(s) put on by us, {state['vetoes']} veto(es), "
         f"{state['unsettled']} write(s) without a result.\n"
     )
+    tell_unknown(counts)
     runs = [[output.as_text(value) for value in row.values()] for row in state["runs"]]
     output.table(runs, ("run", "started_at", "command", "rehearsal", "exit_code"))
 
