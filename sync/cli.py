@@ -83,7 +83,10 @@ def check(config: Path | None, live: bool) -> None:
 @click.option("--source", help="Only this source.")
 @click.option("--full", is_flag=True, help="Ask for everything, not only for what changed.")
 @click.option(
-    "--force", multiple=True, metavar="BRAKE", help="Lift this brake for this run: share, count, shrink, rule."
+    "--force",
+    multiple=True,
+    metavar="BRAKE",
+    help="Lift a brake for this run: share, count, per_rule, per_person, unusual, shrink, rule, field, status, label.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_obj

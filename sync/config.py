@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from connectors import registry
@@ -29,8 +29,10 @@ from rules.described import Finder
 from sync import settings
 from sync.stops import InvalidStop
 
-MAPS = ("fields", "statuses", "calendars")
+MAPS = ("fields", "statuses", "calendars", "brakes")
 """Tables within a source."""
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceBrakes:
+    """The limits of one source: what its `[sources.NAME.brakes]` sets, and `[brakes]` for the rest."""
+
+    share: float
+    least: int
+    shrink: float
+    count: int | None = None
+    """None: only that of the whole run counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Brakes:
     """Where a run stops rather than write: see docs/operations.md."""
 
@@ -67,6 +80,22 @@ class Brakes:
     count: int
     least: int
     shrink: float
+    per_rule: int
+    per_person: int
+    unusual: float
+    sources: Mapping[str, SourceBrakes] = field(default_factory=dict)
+
+    def of(self, source: str) -> SourceBrakes:
+        """The limits of a source, also of one that config does not have any more."""
+        return self.sources.get(source, SourceBrakes(self.share, self.least, self.shrink))
+
+
+@dataclass(frozen=True, slots=True)
+class Flapping:
+    """When a label that goes on and off is left as it is."""
+
+    times: int
+    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +111,7 @@ class Config:
     """The named ones, sorted by name."""
     prefix: str
     veto_days: int
+    flapping: Flapping
     placeholders: tuple[str, ...]
     finder: Finder
     review_days: int
@@ -166,7 +196,7 @@ class _Reader:
         calendars = self.calendars()
         finder = Finder((*described.SHIPPED, *tables["outcome"]["patterns"]))
         zone = self.zone("timezone", top["timezone"])
-        return Config(
+        config = Config(
             path=self.path.resolve(),
             store=self.folder / top["store"],
             rules=tuple(top["rules"]),
@@ -175,17 +205,45 @@ class _Reader:
             calendars=calendars,
             prefix=self.prefix(labels["prefix"]),
             veto_days=self.at_least("labels.veto_days", labels["veto_days"], 0),
+            flapping=Flapping(
+                times=self.at_least("labels.flapping_times", labels["flapping_times"], 1),
+                days=self.at_least("labels.flapping_days", labels["flapping_days"], 1),
+            ),
             placeholders=tuple(tables["outcome"]["placeholders"]),
             finder=finder,
             review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),
-            brakes=Brakes(
-                share=self.a_share("brakes.share", brakes["share"]),
-                count=self.at_least("brakes.count", brakes["count"], 1),
-                least=self.at_least("brakes.least", brakes["least"], 1),
-                shrink=self.a_share("brakes.shrink", brakes["shrink"]),
-            ),
+            brakes=self.brakes(brakes),
             apply=tables["writes"]["apply"],
             sources=dict(self.sources(zone, tuple(calendars), finder)),
+        )
+        of_sources = {name: self.source_brakes(name, config.brakes) for name in config.sources}
+        return replace(config, brakes=replace(config.brakes, sources=of_sources))
+
+    # Brakes
+
+    def brakes(self, table: Mapping[str, Any]) -> Brakes:
+        return Brakes(
+            share=self.a_share("brakes.share", table["share"]),
+            count=self.at_least("brakes.count", table["count"], 1),
+            least=self.at_least("brakes.least", table["least"], 1),
+            shrink=self.a_share("brakes.shrink", table["shrink"]),
+            per_rule=self.at_least("brakes.per_rule", table["per_rule"], 1),
+            per_person=self.at_least("brakes.per_person", table["per_person"], 1),
+            unusual=self.at_least("brakes.unusual", table["unusual"], 1),
+        )
+
+    def source_brakes(self, name: str, general: Brakes) -> SourceBrakes:
+        place = f"sources.{name}."
+        own = self.subtable(self.data["sources"][name], "brakes", settings.SOURCE_BRAKES, place)
+
+        def given(key: str, check: Callable[[str, Any], _Number], otherwise: _Number) -> _Number:
+            return otherwise if own[key] is None else check(f"{place}brakes.{key}", own[key])
+
+        return SourceBrakes(
+            share=given("share", self.a_share, general.share),
+            least=given("least", self.at_least_one, general.least),
+            shrink=given("shrink", self.a_share, general.shrink),
+            count=None if own["count"] is None else self.at_least_one(f"{place}brakes.count", own["count"]),
         )
 
     # Tables and values
@@ -288,7 +346,10 @@ class _Reader:
             self.wrong("labels.prefix", 'must not be empty: it marks which labels are ours; leave it out for "pmo-"')
         return prefix
 
-    def at_least(self, where: str, value: int, least: int) -> int:
+    def at_least_one(self, where: str, value: int) -> int:
+        return self.at_least(where, value, 1)
+
+    def at_least(self, where: str, value: _Number, least: int) -> _Number:
         if value < least:
             self.wrong(where, f"must be {least} or more, and is {value}")
         return value

@@ -149,6 +149,37 @@ def m006_described_metrics(db: Database) -> None:
 
 
 @migrations()
+def m008_brakes(db: Database) -> None:
+    """What brakes compare with: what was seen in the tools, how much usually changes, and which labels flap."""
+    _run(
+        db,
+        """
+CREATE TABLE seen_field (
+  source TEXT NOT NULL, collection TEXT NOT NULL, field_column TEXT NOT NULL, field TEXT NOT NULL,
+  filled INTEGER NOT NULL, items INTEGER NOT NULL,
+  PRIMARY KEY (source, collection, field_column, field)
+) WITHOUT ROWID;
+CREATE TABLE seen_status (
+  source TEXT NOT NULL, collection TEXT NOT NULL, status_id TEXT NOT NULL, status TEXT NOT NULL,
+  items INTEGER NOT NULL,
+  PRIMARY KEY (source, collection, status_id, status)
+) WITHOUT ROWID;
+CREATE TABLE usual (
+  kind TEXT NOT NULL CHECK (kind IN ('run', 'source', 'rule')), name TEXT NOT NULL, day TEXT NOT NULL,
+  items INTEGER NOT NULL,
+  PRIMARY KEY (kind, name, day)
+) WITHOUT ROWID;
+CREATE TABLE flapping (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  label TEXT NOT NULL, rule TEXT NOT NULL,
+  held_since TEXT NOT NULL, wanted INTEGER NOT NULL, turned_at TEXT NOT NULL,
+  PRIMARY KEY (item_id, label)
+) WITHOUT ROWID;
+""",
+    )
+
+
+@migrations()
 def m011_undo(db: Database) -> None:
     """A label stays off because a person took it off in the tool, or because a run was undone."""
     if "cause" not in db.table("veto").columns_dict:

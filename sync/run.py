@@ -13,7 +13,7 @@ from sync import findings, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config
-from sync.planning import plan_run, plan_taking_back
+from sync.planning import Learned, keep, plan_run, plan_taking_back
 from sync.sources import chosen, opened_connector, pull_all, refuse_rehearsal
 from sync.store import Store
 from sync.summary import RunReport, Wish
@@ -32,9 +32,9 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         connectors = {source.name: opened_connector(opened, source, wish) for source in sources}
         pull_all(config, store, sources, connectors, clock, wish, report)
         _evaluate(config, ruleset, store, clock, wish, report)
-        plan_run(config, store, clock, wish, report)
+        learned = plan_run(config, ruleset, store, clock, wish, report)
         _write(store, connectors, clock, wish, report)
-        _finish(store, clock, report)
+        _finish(config, store, clock, report, learned)
     return report
 
 
@@ -53,7 +53,7 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
             with store.transaction() as connection:
                 takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
         _write(store, connectors, clock, wish, report)
-        _finish(store, clock, report)
+        _finish(config, store, clock, report, None)
     return report
 
 
@@ -82,20 +82,11 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     report.findings = store.value("SELECT count(*) FROM finding")
 
 
-def _finish(store: Store, clock: Clock, report: RunReport) -> None:
-    """Record the run. The rules' counts are kept only if no brake tripped, so that it trips again the next time."""
+def _finish(config: Config, store: Store, clock: Clock, report: RunReport, learned: Learned | None) -> None:
+    """Record the run, and what it taught the brakes, if it has anything to teach."""
     with store.transaction() as connection:
-        if not report.tripped:
-            connection.executemany(
-                "INSERT INTO rule_count (rule, run_id, matched, considered, unknown) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (rule) DO UPDATE SET run_id = excluded.run_id, matched = excluded.matched, "
-                "considered = excluded.considered, unknown = excluded.unknown WHERE (matched, considered, unknown) <> "
-                "(excluded.matched, excluded.considered, excluded.unknown)",
-                [
-                    (count.rule, report.run_id, count.matched, count.considered, count.unknown)
-                    for count in report.counts
-                ],
-            )
+        if learned is not None:
+            keep(store, config, report, learned)
         connection.execute(
             "UPDATE run SET finished_at = ?, exit_code = ?, summary = ? WHERE id = ?",
             (

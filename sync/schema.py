@@ -55,7 +55,7 @@ def _sources() -> dict[str, Any]:
 
 
 def _source(system: str) -> dict[str, Any]:
-    maps = {
+    maps: dict[str, Any] = {
         "fields": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
         "calendars": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
         "statuses": {
@@ -63,6 +63,7 @@ def _source(system: str) -> dict[str, Any]:
             "additionalProperties": {"enum": [category.value for category in StatusCategory]},
         },
     }
+    maps["brakes"] = _table(settings.SOURCE_BRAKES)
     table = _table((*settings.SOURCE, *registry.load(system).options), maps)
     table["properties"]["system"] = {"const": system}
     return table

@@ -73,8 +73,7 @@ def pull_all(
         now=clock.now,
         grader=grader,
         finder=config.finder,
-        shrink=config.brakes.shrink,
-        least=config.brakes.least,
+        brakes=config.brakes,
         full=wish.full,
         accept_shrink="shrink" in wish.force,
     )

@@ -47,6 +47,8 @@ class RunReport:
     """Where labels that are to be taken back lie beyond this run."""
     findings: int = 0
     vetoes: int = 0
+    flapping: list[str] = field(default_factory=list)
+    """A sentence for each label that is held since this run because it goes on and off."""
     plan: Plan = field(default_factory=lambda: Plan(0))
     tripped: list[brakes.Tripped] = field(default_factory=list)
     written: ApplyReport = field(default_factory=ApplyReport)
@@ -64,7 +66,7 @@ class RunReport:
     @property
     def notices(self) -> list[str]:
         """Every sentence that is worth knowing, though nothing failed."""
-        return [sentence for source in self.sources for sentence in source.notices]
+        return [*(sentence for source in self.sources for sentence in source.notices), *self.flapping]
 
     @property
     def refused(self) -> bool:

@@ -94,13 +94,15 @@ def explain(path: Path | None, key: str, form: str) -> None:
 
 
 def _held_labels(store: Store, item_id: int) -> list[dict[str, Any]]:
-    """What the ledger and the vetoes say of an item."""
+    """What the ledger, the vetoes and the labels that flap say of an item."""
     return store.rows(
         "SELECT label, 'put on by us on ' || substr(put_at, 1, 10) AS state FROM ledger "
         "WHERE item_id = ?1 AND off_at IS NULL UNION ALL "
         "SELECT label, CASE cause WHEN 'undo' THEN 'taken back with `unstuck undo`' ELSE 'taken off by a person' END "
         "|| '; stays off until ' || substr(until, 1, 10) || ', or until the status changes' "
-        "FROM veto WHERE item_id = ?1 ORDER BY 1",
+        "FROM veto WHERE item_id = ?1 UNION ALL "
+        "SELECT label, 'goes on and off; left as it is since ' || substr(held_since, 1, 10) FROM flapping "
+        "WHERE item_id = ?1 ORDER BY 1",
         (item_id,),
     )
 
