@@ -17,7 +17,8 @@ from math import ceil, floor
 
 from rules.clauses import COUNTED, Ago, Amount, Counted, How, Past, Subject, Test, Within, Word, tests_of
 from rules.compile import Scope, steps_test, subjects_of
-from rules.engine import Evaluation, RuleCount, find, prepare
+from rules.engine import prepare
+from rules.find import Evaluation, RuleCount, clear, find
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
 from rules.table import resolve_sql
@@ -118,7 +119,8 @@ def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, las
     connection.execute(
         f"CREATE TEMP TABLE touched_item AS SELECT {columns} FROM work_item WHERE id IN (SELECT id FROM temp.touched)"
     )
-    evaluation = find(connection, scope, "temp.touched_item", _considered(connection, last))
+    clear(connection)
+    evaluation = find(connection, scope, range(len(ruleset.rules)), "temp.touched_item", _considered(connection, last))
     failures = (*evaluation.failures, *_reword(connection, ruleset))
     return Evaluation(_whole_counts(connection, ruleset, evaluation, last), failures)
 
