@@ -22,11 +22,11 @@ _CALENDAR_DAYS = 36_525
 """How far back business days are counted: a century. A wilder date counts as the first day of that."""
 
 
-def prepare(connection: sqlite3.Connection, today: Today, items: str = "item") -> None:
+def prepare(connection: sqlite3.Connection, today: Today) -> None:
     """Lay the temporary view `work_item` over the store as of `today`, replacing an earlier one.
 
     Business days come from a temporary calendar of its own, so that what the store holds for people cannot differ.
-    It reaches back as far as `items`, the rows of `item` that will be looked at, need it.
+    It reaches back as far as the items need it.
     """
     register(connection)
     scope = Scope(today, RuleSet((), ()))
@@ -34,7 +34,10 @@ def prepare(connection: sqlite3.Connection, today: Today, items: str = "item") -
     connection.execute("DROP VIEW IF EXISTS temp.work_item")
     connection.execute("DROP TABLE IF EXISTS temp.calendar_day")
     connection.execute(CALENDAR_DAY.replace("CREATE TABLE", "CREATE TEMP TABLE"))
-    oldest = connection.execute(f"SELECT min(status_since_day) FROM {items}").fetchone()[0]
+    # the condition is that of the index which a store with rules on this day has: then it is no scan
+    oldest = connection.execute("SELECT min(status_since_day) FROM item WHERE status_since_day IS NOT NULL").fetchone()[
+        0
+    ]
     first = max(scope.ordinal - _CALENDAR_DAYS, min(scope.ordinal, oldest or scope.ordinal))
     fill_table(connection, "temp.calendar_day", today.calendars, date.fromordinal(first), today.date)
     # a calendar that config no longer has is the default one, until the next run assigns them anew

@@ -65,7 +65,7 @@ def find(
     Adds to `found` and `unsure`. A rule that fails in SQLite fails alone.
     """
     search = _Search(connection, scope, items, considered)
-    plain = [position for position in positions if not scope.ruleset.rules[position].holds_sql]
+    plain = [position for position in positions if not scope.ruleset.rules[position].expressions]
     for start in range(0, len(plain), _TOGETHER):
         search.ask(plain[start : start + _TOGETHER])
     for position in positions:

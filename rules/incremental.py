@@ -10,38 +10,64 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from math import ceil, floor
 
-from rules.clauses import COUNTED, Ago, Amount, Counted, How, Past, Subject, Test, Within, Word, tests_of
+from rules.clauses import (
+    COUNTED,
+    Ago,
+    Amount,
+    Counted,
+    How,
+    Past,
+    Subject,
+    Test,
+    Within,
+    Word,
+    tests_of,
+)
 from rules.compile import Scope, steps_test, subjects_of
-from rules.engine import prepare
-from rules.find import Evaluation, RuleCount, clear, find
+from rules.engine import doubts_of_all, prepare
+from rules.find import Evaluation, RuleCount, clear, doubts_of, find
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
 from rules.table import resolve_sql
 from rules.today import Today
 
 TABLES = """
-CREATE TABLE dirty (item_id INTEGER PRIMARY KEY, was_there INTEGER NOT NULL);
+CREATE TABLE dirty (item_id INTEGER PRIMARY KEY, was_there INTEGER NOT NULL, kin INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE unsure (rule INTEGER NOT NULL, item_id INTEGER NOT NULL, PRIMARY KEY (rule, item_id)) WITHOUT ROWID;
+CREATE INDEX item_orphan ON item (source, parent_native_id) WHERE parent_id IS NULL AND parent_native_id IS NOT NULL;
+CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
+"""
+"""`dirty.was_there`: whether the last evaluation counted the item. `dirty.kin`: whether what others take from it was
+written, or what links it to others. `unsure`: about which items a rule, named by its position in the set, could not
+tell. Beside them it takes the store's `finding` (item_id, rule, label, reason)."""
+
+_KIN = (
+    "parent_native_id", "parent_id", "missing_since", "key", "unknown", "metric_grade", "metric_described",
+    "outcome_metric", "outcome_category", "outcome_baseline", "outcome_target", "outcome_actual",
+    "outcome_reviewed_at", "outcome_reviewed_at_day",
+)  # fmt: skip
+"""Columns that links and inheritance are made of, and those that an heir or a child shows as its own."""
+
+TRIGGERS = f"""
 CREATE TRIGGER item_is_new AFTER INSERT ON item BEGIN
   INSERT INTO dirty (item_id, was_there) VALUES (new.id, 0) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER item_was_written AFTER UPDATE ON item BEGIN
-  INSERT INTO dirty (item_id, was_there) VALUES (new.id, old.missing_since IS NULL) ON CONFLICT DO NOTHING;
+  INSERT INTO dirty (item_id, was_there, kin)
+  VALUES (new.id, old.missing_since IS NULL, {" OR ".join(f"old.{name} IS NOT new.{name}" for name in _KIN)})
+  ON CONFLICT DO UPDATE SET kin = 1 WHERE excluded.kin;
 END;
 CREATE TRIGGER item_was_moved AFTER UPDATE OF parent_id ON item WHEN old.parent_id IS NOT new.parent_id BEGIN
-  INSERT INTO dirty (item_id, was_there) SELECT id, missing_since IS NULL FROM item WHERE id = old.parent_id
+  INSERT INTO dirty (item_id, was_there, kin) SELECT id, missing_since IS NULL, 0 FROM item WHERE id = old.parent_id
   ON CONFLICT DO NOTHING;
 END;
-CREATE INDEX item_orphan ON item (source, parent_native_id) WHERE parent_id IS NULL AND parent_native_id IS NOT NULL;
-CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
 """
-"""`dirty.was_there`: whether the last evaluation counted the item. `unsure`: about which items a rule, named by its
-position in the set, could not tell. Beside them it takes the store's `finding` (item_id, rule, label, reason)."""
+"""They fill `dirty`."""
 
 _REVIEWED = "outcome_reviewed_at_day"
 
@@ -74,9 +100,21 @@ def signature(ruleset: RuleSet, today: Today) -> str:
     return hashlib.sha256(repr(meaning).encode()).hexdigest()
 
 
-def can_follow(ruleset: RuleSet) -> bool:
-    """Whether all that time moves can be told: what a condition in SQL makes of a day cannot."""
-    return not any(rule.holds_sql for rule in ruleset.rules)
+def is_current(connection: sqlite3.Connection, today: Today, last: Last) -> bool:
+    """Whether nothing was written since the last evaluation, and the day is still the same."""
+    return last.day == today.date.toordinal() and not connection.execute("SELECT 1 FROM dirty LIMIT 1").fetchone()
+
+
+def asked_anew(ruleset: RuleSet, today: Today, last: Last) -> list[int]:
+    """The positions of rules that are to be asked about every item: what SQL makes of an age is not known."""
+    if last.day == today.date.toordinal():
+        return []
+    return [position for position, rule in enumerate(ruleset.rules) if _holds_sql_on_an_age(rule)]
+
+
+def _holds_sql_on_an_age(rule: Rule) -> bool:
+    read = {subject for expression in rule.expressions for subject in expression.subjects}
+    return any(subject.name in _AGED for subject in read if not subject.custom)
 
 
 def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
@@ -87,7 +125,7 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
     connection.execute("DROP TABLE IF EXISTS temp.below")
     connection.execute("CREATE TEMP TABLE below (id INTEGER PRIMARY KEY)")
     connection.execute(
-        "WITH RECURSIVE down(id) AS (SELECT item_id FROM dirty UNION SELECT item.id FROM down "
+        "WITH RECURSIVE down(id) AS (SELECT item_id FROM dirty WHERE kin UNION SELECT item.id FROM down "
         f"CROSS JOIN item ON item.parent_id = down.id WHERE item.metric_grade = 0 AND item.source IN ({marks})) "
         "INSERT INTO temp.below SELECT id FROM down",
         tuple(inheriting),
@@ -96,36 +134,51 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
 
 
 _LINKED = (
-    "SELECT item_id FROM dirty UNION ALL SELECT orphan.id FROM dirty CROSS JOIN item new ON new.id = dirty.item_id "
+    "SELECT item_id FROM dirty WHERE kin UNION ALL SELECT orphan.id FROM dirty "
+    "CROSS JOIN item new ON dirty.kin AND new.id = dirty.item_id "
     "CROSS JOIN item orphan INDEXED BY item_orphan ON orphan.source = new.source "
     "AND orphan.parent_native_id = new.native_id AND orphan.parent_id IS NULL AND orphan.parent_native_id IS NOT NULL"
 )
 """Items whose parent may be another than it was: no item is ever deleted, or gets another id."""
 
 
-def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, last: Last) -> Evaluation:
+def unchanged(ruleset: RuleSet, last: Last) -> Evaluation:
+    """The last evaluation's result, where it is current."""
+    return Evaluation(tuple(_count(rule, last, *last.counts[rule.id]) for rule in ruleset.rules))
+
+
+def _count(rule: Rule, last: Last, matched: int, unknown: int) -> RuleCount:
+    return RuleCount(rule.id, matched, last.considered, unknown)
+
+
+def evaluate(
+    connection: sqlite3.Connection, ruleset: RuleSet, today: Today, last: Last, anew: Collection[int]
+) -> Evaluation:
     """Fill the temporary tables `found` and `unsure` as `engine.evaluate` does, for the items in `touched` (id) only.
 
-    `reworded` (item_id, rule, reason) gets the findings that stay and whose reason counts days. The counts are those
-    of a whole evaluation.
+    The rules at the positions `anew` are asked about all items. `reworded` (item_id, rule, reason) gets the findings
+    that stay and whose reason counts days. The counts are those of a whole evaluation.
     """
     scope = Scope(today, ruleset)
     before = Scope(replace(today, now=datetime.combine(date.fromordinal(last.day), time(12), today.zone)), ruleset)
     _touch(connection, scope, before)
-    _list_counting(connection, scope, before)
-    prepare(connection, today, f"item WHERE id IN ({_SEEN})")
-    columns = ", ".join(_columns(connection, ruleset))
-    connection.execute("DROP TABLE IF EXISTS temp.touched_item")
-    connection.execute(
-        f"CREATE TEMP TABLE touched_item AS SELECT {columns} FROM work_item WHERE id IN (SELECT id FROM temp.touched)"
-    )
+    prepare(connection, today)
     clear(connection)
-    evaluation = find(connection, scope, range(len(ruleset.rules)), "temp.touched_item", _considered(connection, last))
-    failures = (*evaluation.failures, *_reword(connection, ruleset))
-    return Evaluation(_whole_counts(connection, ruleset, evaluation, last), failures)
+    considered = _considered(connection, last)
+    followed = [position for position in range(len(ruleset.rules)) if position not in anew]
+    masks = connection.execute(f"SELECT DISTINCT unknown, outcome_unknown FROM {_TOUCHED}").fetchall()
+    part = find(connection, replace(scope, doubts=doubts_of(masks)), followed, _TOUCHED, considered)
+    whole = Evaluation(())
+    if anew:
+        doubting = replace(scope, doubts=doubts_of_all(connection))
+        whole = find(connection, doubting, sorted(anew), "temp.work_item", considered)
+    reworded = _reword(connection, [ruleset.rules[position] for position in followed], scope, before)
+    return Evaluation(
+        _whole_counts(connection, ruleset, part, whole, last), (*part.failures, *whole.failures, *reworded)
+    )
 
 
-_SEEN = "SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.counting"
+_TOUCHED = "(SELECT * FROM temp.work_item WHERE id IN (SELECT id FROM temp.touched))"
 
 
 def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> None:
@@ -147,9 +200,9 @@ def _touch(connection: sqlite3.Connection, scope: Scope, before: Scope) -> None:
     touch = "INSERT OR IGNORE INTO temp.touched SELECT"
     connection.execute(f"{touch} item_id FROM dirty")
     heirs = f"{touch} id FROM item WHERE outcome_id <> id AND outcome_id IN"
-    connection.execute(f"{heirs} (SELECT item_id FROM dirty)")
-    if any(Subject("parent_key") in _subjects(rule) for rule in scope.ruleset.rules):
-        connection.execute(f"{touch} id FROM item WHERE parent_id IN (SELECT item_id FROM dirty)")
+    connection.execute(f"{heirs} (SELECT item_id FROM dirty WHERE kin)")
+    if _asked(scope.ruleset) & {"parent_key"}:
+        connection.execute(f"{touch} id FROM item WHERE parent_id IN (SELECT item_id FROM dirty WHERE kin)")
     if _asked(scope.ruleset) & {"sponsor_above"}:
         connection.execute(f"{touch} id FROM ({_DESCENDANTS})")
     for column, after, until in _moved(scope, before):
@@ -235,44 +288,26 @@ def _day_cuts(how: How, days: int, scope: Scope, *, business: bool) -> Iterator[
             yield scope.latest(days - 1, business=business, calendar=calendar)
 
 
-def _columns(connection: sqlite3.Connection, ruleset: RuleSet) -> list[str]:
-    """The view's columns, without the long ones that no rule asks about."""
-    asked = {"fields" if subject.custom else subject.name for rule in ruleset.rules for subject in _subjects(rule)}
-    names = [row[1] for row in connection.execute("PRAGMA temp.table_info(work_item)")]
-    return [name for name in names if name in asked or name not in _AROUND | {"description", "fields"}]
-
-
 # Reasons that count days
-
-
-def _list_counting(connection: sqlite3.Connection, scope: Scope, before: Scope) -> None:
-    """The findings of items that are not touched, and whose reason says another number than the last time."""
-    connection.execute("DROP TABLE IF EXISTS temp.counting")
-    connection.execute("CREATE TEMP TABLE counting (rule TEXT, item_id INTEGER, PRIMARY KEY (rule, item_id))")
-    rules = [rule.id for rule in scope.ruleset.rules if _counts_days(rule)]
-    if rules and scope.ordinal != before.ordinal:
-        marks = ", ".join("?" for _ in rules)
-        connection.execute(
-            f"INSERT INTO temp.counting SELECT rule, item_id FROM finding WHERE rule IN ({marks}) "
-            "AND item_id NOT IN (SELECT id FROM temp.touched)",
-            rules,
-        )
 
 
 def _counts_days(rule: Rule) -> bool:
     return any(isinstance(part, Subject) and not part.custom and part.name in _AGED for part in rule.says)
 
 
-def _reword(connection: sqlite3.Connection, ruleset: RuleSet) -> Iterator[tuple[str, str]]:
+def _reword(
+    connection: sqlite3.Connection, rules: Sequence[Rule], scope: Scope, before: Scope
+) -> Iterator[tuple[str, str]]:
+    """List the findings of items that are not touched, and whose reason says another number than the last time."""
     connection.execute("DROP TABLE IF EXISTS temp.reworded")
     connection.execute("CREATE TEMP TABLE reworded (item_id INTEGER, rule TEXT, reason TEXT)")
-    for rule in ruleset.rules:
-        if _counts_days(rule):
+    for rule in rules:
+        if scope.ordinal != before.ordinal and _counts_days(rule):
             reason = says_sql(rule.says)
             try:
                 connection.execute(
-                    f"INSERT INTO temp.reworded SELECT id, ?, {reason.text} FROM work_item "
-                    "WHERE id IN (SELECT item_id FROM temp.counting WHERE rule = ?)",
+                    f"INSERT INTO temp.reworded SELECT id, ?, {reason.text} FROM temp.work_item WHERE id IN "
+                    "(SELECT item_id FROM finding WHERE rule = ? AND item_id NOT IN (SELECT id FROM temp.touched))",
                     (rule.id, *reason.values, rule.id),
                 )
             except sqlite3.Error as error:
@@ -290,7 +325,7 @@ def _considered(connection: sqlite3.Connection, last: Last) -> int:
 
 
 def _whole_counts(
-    connection: sqlite3.Connection, ruleset: RuleSet, evaluation: Evaluation, last: Last
+    connection: sqlite3.Connection, ruleset: RuleSet, part: Evaluation, whole: Evaluation, last: Last
 ) -> tuple[RuleCount, ...]:
     """The last counts, less what the touched items had part in them, and with what they have now."""
     gone = dict(
@@ -299,8 +334,8 @@ def _whole_counts(
         ).fetchall()
     )
     positions = {rule.id: position for position, rule in enumerate(ruleset.rules)}
-    counts = []
-    for count in evaluation.counts:
+    counts = {count.rule: count for count in whole.counts}
+    for count in part.counts:
         matched, unknown = last.counts[count.rule]
         if unknown:
             unknown -= connection.execute(
@@ -308,5 +343,5 @@ def _whole_counts(
                 (positions[count.rule],),
             ).fetchone()[0]
         matched -= gone.get(count.rule, 0)
-        counts.append(RuleCount(count.rule, matched + count.matched, count.considered, unknown + count.unknown))
-    return tuple(counts)
+        counts[count.rule] = RuleCount(count.rule, matched + count.matched, count.considered, unknown + count.unknown)
+    return tuple(sorted(counts.values(), key=lambda count: positions[count.rule]))

@@ -109,10 +109,12 @@ def lose(store: Store, native_id: str) -> None:
 
 def agrees(store: Store, ruleset: RuleSet, today: engine.Today, inheriting: list[str] = INHERITING) -> bool:
     """Evaluate as a run does, and all anew, and compare everything. Returns whether the first was not a whole one."""
-    store.connection.execute("DROP TABLE IF EXISTS temp.touched_item")
+    for name in ("touched", "found"):
+        store.connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
     findings.link(store, findings.Links(tuple(inheriting), {}, {}))
     evaluation = findings.evaluate(store, ruleset, today)
-    built_on = bool(store.value("SELECT count(*) FROM sqlite_temp_master WHERE name = 'touched_item'"))
+    made = {row["name"] for row in store.rows("SELECT name FROM sqlite_temp_master")}
+    built_on = "touched" in made or "found" not in made
     linked = "SELECT id, parent_id, outcome_id FROM item ORDER BY id"
     links = store.rows(linked)
     table.resolve(store.connection, inheriting)
