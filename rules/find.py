@@ -50,11 +50,13 @@ def doubts_of(masks: Iterable[tuple[int, int | None]]) -> Doubts:
 
 
 def clear(connection: sqlite3.Connection) -> None:
-    """Make `found` and `unsure` anew, for `find` to fill."""
+    """Make `found` and `unsure` anew, for `find` to fill, and what it marks items in."""
     connection.execute("DROP TABLE IF EXISTS temp.found")
     connection.execute("CREATE TEMP TABLE found (item_id INTEGER, rule TEXT, label TEXT, reason TEXT)")
     connection.execute("DROP TABLE IF EXISTS temp.unsure")
     connection.execute("CREATE TEMP TABLE unsure (rule INTEGER, item_id INTEGER)")
+    connection.execute("DROP TABLE IF EXISTS temp.hit")
+    connection.execute("CREATE TEMP TABLE hit (item_id INTEGER PRIMARY KEY, hits INTEGER, unsure INTEGER)")
 
 
 def find(
@@ -127,8 +129,7 @@ class _Search:
                 unanswered = Sql(f"CASE WHEN {doubtful} THEN {answer.text} IS NULL END", answer.values)
                 unsure.append(_bit(bit, unanswered))
         marks = [join("|", hits), join("|", unsure)]
-        self.connection.execute("DROP TABLE IF EXISTS temp.hit")
-        self.connection.execute("CREATE TEMP TABLE hit (item_id INTEGER PRIMARY KEY, hits INTEGER, unsure INTEGER)")
+        self.connection.execute("DELETE FROM temp.hit")
         # LIMIT keeps SQLite from putting the long expressions into the condition, and so working them out twice
         each = f"SELECT id, {marks[0].text} AS hits, {marks[1].text} AS unsure FROM {self.items} LIMIT -1"
         self.connection.execute(
@@ -148,8 +149,12 @@ class _Search:
             f"INSERT INTO temp.found SELECT {own}, ?, {label.text}, {reason.text} FROM {items} WHERE {mine}",
             (rule.id, *label.values, *reason.values, bit),
         )
-        unsure = run("INSERT INTO temp.unsure SELECT ?, item_id FROM temp.hit WHERE unsure & ?", (position, bit))
-        self.counts[position] = RuleCount(rule.id, found.rowcount, self.considered, unsure.rowcount)
+        unsure = 0
+        if _doubtful_sql(rule, self.scope.doubts):
+            unsure = run(
+                "INSERT INTO temp.unsure SELECT ?, item_id FROM temp.hit WHERE unsure & ?", (position, bit)
+            ).rowcount
+        self.counts[position] = RuleCount(rule.id, found.rowcount, self.considered, unsure)
 
 
 def _bit(bit: int, answer: Sql) -> Sql:

@@ -2,35 +2,22 @@
 
 The store remembers in `dirty` which items were written since the last evaluation; triggers see to it, so that nothing
 can be forgotten, and it is emptied in the transaction that stores the findings, so that a killed run loses nothing.
-What only grew older is found by range scans: a threshold is a cut-off day, and between two evaluations it moved from
-one day to another; only items whose day lies between can answer otherwise than the last time.
+What only grew older is found by range scans (`rules.moved`), and is put to the rules whose threshold it crossed only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from math import ceil, floor
 
-from rules.clauses import (
-    COUNTED,
-    Ago,
-    Amount,
-    Counted,
-    How,
-    Past,
-    Subject,
-    Test,
-    Within,
-    Word,
-    tests_of,
-)
-from rules.compile import Scope, steps_test, subjects_of
+from rules.compile import Scope
 from rules.engine import doubts_of_all, prepare
 from rules.find import Evaluation, RuleCount, clear, doubts_of, find
+from rules.moved import REVIEWED, Range, ages_in_sql, asked, counts_days, cuts, ranges
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
 from rules.table import resolve_sql
@@ -69,11 +56,6 @@ END;
 """
 """They fill `dirty`."""
 
-_REVIEWED = "outcome_reviewed_at_day"
-
-_AGED = {**COUNTED, "underway_days": Counted("started_at", business=False)}
-"""Columns that count days, by what they count from; the last from the item's own start or one below it."""
-
 _BELOW = frozenset({"items_below", "finished_below", "underway_days"})
 _AROUND = _BELOW | {"sponsor_above"}
 """Columns that are answered by other items: those below, and those above."""
@@ -109,12 +91,7 @@ def asked_anew(ruleset: RuleSet, today: Today, last: Last) -> list[int]:
     """The positions of rules that are to be asked about every item: what SQL makes of an age is not known."""
     if last.day == today.date.toordinal():
         return []
-    return [position for position, rule in enumerate(ruleset.rules) if _holds_sql_on_an_age(rule)]
-
-
-def _holds_sql_on_an_age(rule: Rule) -> bool:
-    read = {subject for expression in rule.expressions for subject in expression.subjects}
-    return any(subject.name in _AGED for subject in read if not subject.custom)
+    return [position for position, rule in enumerate(ruleset.rules) if ages_in_sql(rule)]
 
 
 def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
@@ -154,31 +131,39 @@ def _count(rule: Rule, last: Last, matched: int, unknown: int) -> RuleCount:
 def evaluate(
     connection: sqlite3.Connection, ruleset: RuleSet, today: Today, last: Last, anew: Collection[int]
 ) -> Evaluation:
-    """Fill the temporary tables `found` and `unsure` as `engine.evaluate` does, for the items in `touched` (id) only.
+    """Fill the temporary tables `found` and `unsure` as `engine.evaluate` does, for what may differ from the last time.
 
-    The rules at the positions `anew` are asked about all items. `reworded` (item_id, rule, reason) gets the findings
-    that stay and whose reason counts days. The counts are those of a whole evaluation.
+    That are the items in `touched` (id) with every rule, the pairs in `crossed` (position, rule, item_id), and all
+    items with the rules at the positions `anew`. `reworded` (item_id, rule, reason) gets the findings that stay and
+    whose reason counts days. The counts are those of a whole evaluation.
     """
     scope = Scope(today, ruleset)
     before = Scope(replace(today, now=datetime.combine(date.fromordinal(last.day), time(12), today.zone)), ruleset)
-    _touch(connection, scope, before)
+    followed = [position for position in range(len(ruleset.rules)) if position not in anew]
+    _touch(connection, scope, before, followed)
+    groups = _cross(connection, scope, before, followed)
     prepare(connection, today)
     clear(connection)
+    parts = [(followed, _TOUCHED), *((positions, _CROSSED.format(positions[0])) for positions in groups)]
+    knowing = replace(scope, doubts=doubts_of(connection.execute(_MASKS)))
     considered = _considered(connection, last)
-    followed = [position for position in range(len(ruleset.rules)) if position not in anew]
-    masks = connection.execute(f"SELECT DISTINCT unknown, outcome_unknown FROM {_TOUCHED}").fetchall()
-    part = find(connection, replace(scope, doubts=doubts_of(masks)), followed, _TOUCHED, considered)
+    found = [find(connection, knowing, positions, items, considered) for positions, items in parts]
     whole = Evaluation(())
     if anew:
-        doubting = replace(scope, doubts=doubts_of_all(connection))
-        whole = find(connection, doubting, sorted(anew), "temp.work_item", considered)
-    reworded = _reword(connection, [ruleset.rules[position] for position in followed], scope, before)
-    return Evaluation(
-        _whole_counts(connection, ruleset, part, whole, last), (*part.failures, *whole.failures, *reworded)
-    )
+        whole = find(
+            connection, replace(scope, doubts=doubts_of_all(connection)), sorted(anew), "temp.work_item", considered
+        )
+    reworded = dict(_reword(connection, [ruleset.rules[position] for position in followed], scope, before))
+    failed = dict(failure for part in (*found, whole) for failure in part.failures) | reworded
+    return Evaluation(_counts(connection, ruleset, found, whole, last, considered, failed), tuple(failed.items()))
 
 
 _TOUCHED = "(SELECT * FROM temp.work_item WHERE id IN (SELECT id FROM temp.touched))"
+_CROSSED = "(SELECT * FROM temp.work_item WHERE id IN (SELECT item_id FROM temp.crossed WHERE position = {}))"
+_MASKS = (
+    "SELECT DISTINCT unknown, outcome_unknown FROM temp.work_item "
+    "WHERE id IN (SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.crossed)"
+)
 
 
 def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> None:
@@ -186,7 +171,8 @@ def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Non
 
     Only once they are needed: they would cost a first pull of many items more than anything else.
     """
-    for column in sorted({column for column, _ in _cuts(Scope(today, ruleset))}):
+    scope = Scope(today, ruleset)
+    for column in sorted({column for rule in ruleset.rules for column, _ in cuts(rule, scope)}):
         name = f"item_by_{column}"
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON item ({column}) WHERE {column} IS NOT NULL")
 
@@ -194,24 +180,63 @@ def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Non
 # What is touched
 
 
-def _touch(connection: sqlite3.Connection, scope: Scope, before: Scope) -> None:
+def _touch(connection: sqlite3.Connection, scope: Scope, before: Scope, followed: Sequence[int]) -> None:
+    """List the items about which every rule is asked again: what was written, and what takes something from that."""
     connection.execute("DROP TABLE IF EXISTS temp.touched")
     connection.execute("CREATE TEMP TABLE touched (id INTEGER PRIMARY KEY)")
     touch = "INSERT OR IGNORE INTO temp.touched SELECT"
     connection.execute(f"{touch} item_id FROM dirty")
-    heirs = f"{touch} id FROM item WHERE outcome_id <> id AND outcome_id IN"
-    connection.execute(f"{heirs} (SELECT item_id FROM dirty WHERE kin)")
-    if _asked(scope.ruleset) & {"parent_key"}:
+    connection.execute(f"{touch} id FROM item WHERE {_HEIRS} (SELECT item_id FROM dirty WHERE kin)")
+    everything = set[str]().union(*(asked(rule) for rule in scope.ruleset.rules))
+    if "parent_key" in everything:
         connection.execute(f"{touch} id FROM item WHERE parent_id IN (SELECT item_id FROM dirty WHERE kin)")
-    if _asked(scope.ruleset) & {"sponsor_above"}:
+    if "sponsor_above" in everything:
         connection.execute(f"{touch} id FROM ({_DESCENDANTS})")
-    for column, after, until in _moved(scope, before):
-        aged = f"id FROM item WHERE {column} > ? AND {column} <= ?"
-        connection.execute(f"{touch} {aged}", (after, until))
-        if column == _REVIEWED:
-            connection.execute(f"{heirs} (SELECT {aged})", (after, until))
-    if _asked(scope.ruleset) & _BELOW:
+    if everything & _BELOW:
+        for position in followed:
+            rule = scope.ruleset.rules[position]
+            for moved in ranges(rule, scope, before) if asked(rule) & _BELOW else ():
+                for sql in _moved_sql(moved):
+                    connection.execute(f"{touch} {sql}", moved[1:])
         connection.execute(f"{touch} id FROM ({_ANCESTORS})")
+
+
+_HEIRS = "outcome_id <> id AND outcome_id IN"
+
+
+def _moved_sql(moved: Range) -> Iterator[str]:
+    """What to select of the items whose day lies in the range, and of those that share it with them."""
+    column = moved[0]
+    aged = f"id FROM item WHERE {column} > ? AND {column} <= ?"
+    yield aged
+    if column == REVIEWED:
+        yield f"id FROM item WHERE {_HEIRS} (SELECT {aged})"
+
+
+def _cross(connection: sqlite3.Connection, scope: Scope, before: Scope, followed: Sequence[int]) -> list[list[int]]:
+    """List the items that a threshold passed over, each with the rules whose it is.
+
+    Returns the positions of rules by what passed over the same days, and so is asked about the same items.
+    """
+    connection.execute("DROP TABLE IF EXISTS temp.crossed")
+    connection.execute(
+        "CREATE TEMP TABLE crossed (position INTEGER, rule TEXT, item_id INTEGER, PRIMARY KEY (position, item_id)) "
+        "WITHOUT ROWID"
+    )
+    groups = defaultdict[tuple[Range, ...], list[int]](list)
+    for position in followed:
+        rule = scope.ruleset.rules[position]
+        moved = ranges(rule, scope, before)
+        if moved and not asked(rule) & _BELOW:
+            groups[moved].append(position)
+            for each in moved:
+                for sql in _moved_sql(each):
+                    connection.execute(
+                        f"INSERT OR IGNORE INTO temp.crossed SELECT ?, ?, id FROM (SELECT {sql}) "
+                        "WHERE id NOT IN (SELECT id FROM temp.touched)",
+                        (position, rule.id, *each[1:]),
+                    )
+    return list(groups.values())
 
 
 _DESCENDANTS = (
@@ -224,75 +249,7 @@ _ANCESTORS = (
 )
 
 
-def _asked(ruleset: RuleSet) -> set[str]:
-    """The columns that any rule asks about."""
-    return {subject.name for rule in ruleset.rules for subject in _subjects(rule) if not subject.custom}
-
-
-def _moved(scope: Scope, before: Scope) -> Iterator[tuple[str, int, int]]:
-    """The days that cut-offs passed over: column, the last day before them, and the last of them."""
-    ranges = {
-        (column, min(was, now), max(was, now))
-        for (column, was), (_, now) in zip(_cuts(before), _cuts(scope), strict=True)
-        if was != now
-    }
-    yield from sorted(ranges)
-
-
-def _cuts(scope: Scope) -> Iterator[tuple[str, int]]:
-    """Every column of days that a rule compares with a day that moves, and that day; always in the same order."""
-    for rule in scope.ruleset.rules:
-        for test in _tests(rule):
-            for word in test.words:
-                yield from _word_cuts(word, test.subject, scope)
-        if Subject("outcome_grade") in _subjects(rule):
-            yield _REVIEWED, scope.ordinal - scope.today.review_days - 1
-
-
-def _tests(rule: Rule) -> Iterator[Test]:
-    yield from tests_of(rule.when)
-    if rule.ladder is not None:
-        for override in rule.ladder.overrides:
-            yield from tests_of(override.when)
-        for step in rule.ladder.all_steps():
-            yield steps_test(rule.ladder, step)
-
-
-def _subjects(rule: Rule) -> set[Subject]:
-    """Everything that the rule's answer or its reason depends on."""
-    return subjects_of(rule) | {part for part in rule.says if isinstance(part, Subject)}
-
-
-def _word_cuts(word: Word, subject: Subject, scope: Scope) -> Iterator[tuple[str, int]]:
-    counted = None if subject.custom else _AGED.get(subject.name)
-    day = f"{counted.moment if counted else subject.name}_day"
-    match word:
-        case Amount(how, number) if counted:
-            for days in (floor(number), ceil(number)):
-                yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=counted.business))
-        case Ago(how, days, business):
-            yield day, scope.ordinal
-            yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=business))
-        case Past():
-            yield day, scope.ordinal - 1
-        case Within(days):
-            yield day, scope.ordinal - 1
-            yield day, scope.ordinal + days
-
-
-def _day_cuts(how: How, days: int, scope: Scope, *, business: bool) -> Iterator[int]:
-    for calendar in scope.today.calendars:
-        if how is not How.AT_LEAST and how is not How.UNDER:
-            yield scope.latest(days, business=business, calendar=calendar)
-        if how is not How.OVER and how is not How.AT_MOST:
-            yield scope.latest(days - 1, business=business, calendar=calendar)
-
-
 # Reasons that count days
-
-
-def _counts_days(rule: Rule) -> bool:
-    return any(isinstance(part, Subject) and not part.custom and part.name in _AGED for part in rule.says)
 
 
 def _reword(
@@ -302,7 +259,7 @@ def _reword(
     connection.execute("DROP TABLE IF EXISTS temp.reworded")
     connection.execute("CREATE TEMP TABLE reworded (item_id INTEGER, rule TEXT, reason TEXT)")
     for rule in rules:
-        if scope.ordinal != before.ordinal and _counts_days(rule):
+        if scope.ordinal != before.ordinal and counts_days(rule):
             reason = says_sql(rule.says)
             try:
                 connection.execute(
@@ -324,24 +281,51 @@ def _considered(connection: sqlite3.Connection, last: Last) -> int:
     return last.considered + int(row[0])
 
 
-def _whole_counts(
-    connection: sqlite3.Connection, ruleset: RuleSet, part: Evaluation, whole: Evaluation, last: Last
+def _counts(
+    connection: sqlite3.Connection,
+    ruleset: RuleSet,
+    found: Sequence[Evaluation],
+    whole: Evaluation,
+    last: Last,
+    considered: int,
+    failed: Collection[str],
 ) -> tuple[RuleCount, ...]:
-    """The last counts, less what the touched items had part in them, and with what they have now."""
-    gone = dict(
-        connection.execute(
-            "SELECT rule, count(*) FROM finding WHERE item_id IN (SELECT id FROM temp.touched) GROUP BY rule"
-        ).fetchall()
-    )
-    positions = {rule.id: position for position, rule in enumerate(ruleset.rules)}
+    """The last counts, less what the items that were asked about had part in them, and with what they have now."""
+    gone, now = _had(connection), Counter[str]()
+    unsure = Counter[str]()
+    for part in found:
+        for count in part.counts:
+            now[count.rule] += count.matched
+            unsure[count.rule] += count.unknown
     counts = {count.rule: count for count in whole.counts}
-    for count in part.counts:
-        matched, unknown = last.counts[count.rule]
-        if unknown:
-            unknown -= connection.execute(
-                "SELECT count(*) FROM main.unsure WHERE rule = ? AND item_id IN (SELECT id FROM temp.touched)",
-                (positions[count.rule],),
-            ).fetchone()[0]
-        matched -= gone.get(count.rule, 0)
-        counts[count.rule] = RuleCount(count.rule, matched + count.matched, count.considered, unknown + count.unknown)
-    return tuple(sorted(counts.values(), key=lambda count: positions[count.rule]))
+    for position, rule in enumerate(ruleset.rules):
+        if rule.id not in counts and rule.id not in failed:
+            matched, unknown = last.counts[rule.id]
+            unknown -= _was_unsure(connection, position) if unknown else 0
+            matched, unknown = matched - gone[rule.id] + now[rule.id], unknown + unsure[rule.id]
+            counts[rule.id] = RuleCount(rule.id, matched, considered, unknown)
+    return tuple(counts[rule.id] for rule in ruleset.rules if rule.id in counts)
+
+
+def _had(connection: sqlite3.Connection) -> Counter[str]:
+    """How many findings each rule had among the items that it was asked about again."""
+    return Counter(
+        dict(
+            connection.execute(
+                "SELECT rule, count(*) FROM (SELECT rule FROM finding WHERE item_id IN (SELECT id FROM temp.touched) "
+                "UNION ALL SELECT f.rule FROM temp.crossed c CROSS JOIN finding f "
+                "ON f.rule = c.rule AND f.item_id = c.item_id) GROUP BY rule"
+            ).fetchall()
+        )
+    )
+
+
+def _was_unsure(connection: sqlite3.Connection, position: int) -> int:
+    count: int = connection.execute(
+        f"SELECT count(*) FROM main.unsure WHERE rule = ? AND {AGAIN}", (position, position)
+    ).fetchone()[0]
+    return count
+
+
+AGAIN = "item_id IN (SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.crossed WHERE position = ?)"
+"""SQL for the items that the rule at a position was asked about again."""

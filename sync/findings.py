@@ -125,6 +125,11 @@ def _keep_touched(store: Store, evaluation: engine.Evaluation, anew: Sequence[st
         f"AND {_NOT_FOUND}",
         failed,
     )
+    connection.execute(
+        "DELETE FROM finding WHERE (rule, item_id) IN (SELECT rule, item_id FROM temp.crossed) "
+        f"AND rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}",
+        failed,
+    )
     for rule in anew:
         if rule not in failed:
             connection.execute(f"DELETE FROM finding WHERE rule = ? AND {_NOT_FOUND}", (rule,))
@@ -138,8 +143,8 @@ def _keep_touched(store: Store, evaluation: engine.Evaluation, anew: Sequence[st
 def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last, anew: Sequence[int]) -> None:
     for position, rule in enumerate(ruleset.rules):
         if last.counts[rule.id][1]:
-            where = "" if position in anew else "AND item_id IN (SELECT id FROM temp.touched)"
-            store.connection.execute(f"DELETE FROM main.unsure WHERE rule = ? {where}", (position,))
+            again, values = ("true", ()) if position in anew else (incremental.AGAIN, (position,))
+            store.connection.execute(f"DELETE FROM main.unsure WHERE rule = ? AND {again}", (position, *values))
     store.connection.execute("INSERT INTO main.unsure SELECT rule, item_id FROM temp.unsure")
 
 
