@@ -121,11 +121,8 @@ _LINKED = (
 
 def unchanged(ruleset: RuleSet, last: Last) -> Evaluation:
     """The last evaluation's result, where it is current."""
-    return Evaluation(tuple(_count(rule, last, *last.counts[rule.id]) for rule in ruleset.rules))
-
-
-def _count(rule: Rule, last: Last, matched: int, unknown: int) -> RuleCount:
-    return RuleCount(rule.id, matched, last.considered, unknown)
+    counts = ((rule.id, *last.counts[rule.id]) for rule in ruleset.rules)
+    return Evaluation(tuple(RuleCount(rule, matched, last.considered, unknown) for rule, matched, unknown in counts))
 
 
 def evaluate(
