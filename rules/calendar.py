@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,11 +49,7 @@ class Calendar:
 
     def cutoff(self, today: date, more_than: int) -> date:
         """The latest day `since` with `business_days(since, today) > more_than` (which is 0 or more)."""
-        day, left = today + timedelta(days=1), more_than + 2
-        while left:
-            day -= timedelta(days=1)
-            left -= self.is_business(day)
-        return day
+        return _cutoff(self, today, more_than)
 
     def reached(self, since: date, more_than: int) -> date:
         """The first day `until` with `business_days(since, until) > more_than` (which is 0 or more)."""
@@ -61,6 +58,15 @@ class Calendar:
             day += timedelta(days=1)
             left -= self.is_business(day)
         return day
+
+
+@lru_cache(maxsize=4096)  # one evaluation asks for the same few again and again
+def _cutoff(calendar: Calendar, today: date, more_than: int) -> date:
+    day, left = today + timedelta(days=1), more_than + 2
+    while left:
+        day -= timedelta(days=1)
+        left -= calendar.is_business(day)
+    return day
 
 
 def make(

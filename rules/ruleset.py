@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from rules.calendar import CalendarTerms
-from rules.clauses import Clause, Subject, holds_sql
+from rules.clauses import Clause, Expression, Subject, expressions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,11 @@ class Rule:
         return tuple(dict.fromkeys(step.label for step in self.ladder.all_steps()))
 
     @property
-    def holds_sql(self) -> bool:
-        """Whether a condition of it uses the escape, and so may fail or take long."""
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every use of the escape `sql` in it."""
         overrides = self.ladder.overrides if self.ladder else ()
-        return any(holds_sql(clause) for clause in (self.when, *(override.when for override in overrides)))
+        clauses = (self.when, *(override.when for override in overrides))
+        return tuple(expression for clause in clauses for expression in expressions_of(clause))
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def states(connection: sqlite3.Connection, also: Iterable[int] = ()) -> Iterator
     connection.executemany("INSERT INTO temp.at_stake VALUES (?)", [(item_id,) for item_id in also])
     desired: dict[int, dict[str, list[Reason]]] = defaultdict(lambda: defaultdict(list))
     for item_id, label, rule, text in connection.execute(
-        "SELECT item_id, label, rule, reason FROM finding ORDER BY item_id, rule"
+        "SELECT item_id, label, rule, reason FROM finding ORDER BY rule, item_id"
     ):
         desired[item_id][label].append(Reason(rule, text))
     ours: dict[int, dict[str, Reason]] = defaultdict(dict)

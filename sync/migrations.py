@@ -149,6 +149,31 @@ def m006_described_metrics(db: Database) -> None:
 
 
 @migrations()
+def m007_findings_by_rule(db: Database) -> None:
+    """Findings lie by rule, as they are found and as their reasons change; writes that concern others are told."""
+    _run(
+        db,
+        """
+CREATE TABLE finding_by_rule (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  rule TEXT NOT NULL, label TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
+  PRIMARY KEY (rule, item_id, label)
+) WITHOUT ROWID;
+INSERT INTO finding_by_rule SELECT item_id, rule, label, reason, since FROM finding;
+DROP TABLE finding;
+ALTER TABLE finding_by_rule RENAME TO finding;
+CREATE INDEX finding_item ON finding (item_id);
+DROP TRIGGER IF EXISTS item_is_new;
+DROP TRIGGER IF EXISTS item_was_written;
+DROP TRIGGER IF EXISTS item_was_moved;
+""",
+    )
+    if "kin" not in db.table("dirty").columns_dict:
+        db.conn.execute("ALTER TABLE dirty ADD COLUMN kin INTEGER NOT NULL DEFAULT 1")
+    _run(db, incremental.TRIGGERS)
+
+
+@migrations()
 def m008_brakes(db: Database) -> None:
     """What brakes compare with: what was seen in the tools, how much usually changes, and which labels flap."""
     _run(

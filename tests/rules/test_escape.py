@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.model import ItemRef
 from rules.clauses import Subject
-from rules.compile import expression_sql
+from rules.compile import Doubts, expression_sql
 from rules.engine import RuleCount, evaluate, prepare
 from rules.escape import FUNCTIONS, LONGEST, EscapeError, expression
 from rules.explain import Answer, as_text, explain
@@ -34,7 +34,7 @@ def ruleset_of(folder: Path, sql: str) -> RuleSet:
 def answer(sql: str, **values: Any) -> bool | None:
     connection = store([item(**values)])
     prepare(connection, TODAY)
-    compiled = expression_sql(expression(sql))
+    compiled = expression_sql(expression(sql), Doubts())
     found = connection.execute(f"SELECT {compiled.text} FROM work_item", compiled.values).fetchone()[0]
     return None if found is None else bool(found)
 
@@ -198,7 +198,7 @@ def test_any_text_is_an_expression_or_refused(wrote: str) -> None:
         found = expression(f"title = {wrote}")
     except EscapeError:
         return
-    compiled = expression_sql(found)
+    compiled = expression_sql(found, Doubts())
     connection = store([item()])
     prepare(connection, TODAY)
     connection.execute(f"SELECT {compiled.text}, 1 FROM work_item", compiled.values).fetchall()
