@@ -314,7 +314,7 @@ BREAKS = (
     Break(
         "13: a refused write is swallowed",
         "sync/apply.py",
-        'self.report.problems.append(f"{self.source}: {key}: {result.message}")',
+        'self.report.problems.append(f"{self.source}: {key}: {message}")',
         "pass",
         "is_refused",
     ),
