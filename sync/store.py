@@ -183,14 +183,17 @@ def damage(connection: sqlite3.Connection) -> str | None:
     return f"a row of {loose[0]} refers to a row of {loose[2]} that is not there" if loose else None
 
 
+_HELD = "is held by another program; close it there, or try again."
+_PERMISSIONS = "check the permissions of the file, of …-wal and …-shm beside it, and of its folder."
+
 _IN_WORDS = {
     "SQLITE_NOTADB": "is not an SQLite database; name another file.",
     "SQLITE_CORRUPT": "is damaged; restore it from a backup, or move it away to start a new one.",
-    "SQLITE_BUSY": "is held by another program; close it there, or try again.",
-    "SQLITE_LOCKED": "is held by another program; close it there, or try again.",
-    "SQLITE_READONLY": "cannot be written to; check the permissions of the file and its folder.",
-    "SQLITE_PERM": "cannot be written to; check the permissions of the file and its folder.",
-    "SQLITE_CANTOPEN": "cannot be opened; check the permissions of the file and its folder.",
+    "SQLITE_BUSY": _HELD,
+    "SQLITE_LOCKED": _HELD,
+    "SQLITE_READONLY": f"cannot be written to; {_PERMISSIONS}",
+    "SQLITE_PERM": f"cannot be written to; {_PERMISSIONS}",
+    "SQLITE_CANTOPEN": f"cannot be opened; {_PERMISSIONS}",
     "SQLITE_FULL": "the disk is full; make room, then run again: nothing was lost.",
     "SQLITE_IOERR": "cannot be written or read ({why}); see that the disk is not full, over quota or failing, then run "
     "again.",
