@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 import sys
 import traceback
@@ -126,9 +127,8 @@ def hide(value: str) -> None:
 
 def redacted(text: str) -> str:
     """The text without any secret. The last line of defence: whoever handles a secret keeps it out of texts anyway."""
-    for value in sorted(_known, key=len, reverse=True):  # one may be part of another
-        text = text.replace(value, HIDDEN)
-    return text
+    longest_first = sorted(_known, key=len, reverse=True)  # one may be part of another
+    return re.sub("|".join(map(re.escape, longest_first)), HIDDEN, text) if longest_first else text
 
 
 class Formatter(logging.Formatter):
