@@ -40,7 +40,7 @@ DATA = {
     "rule_count": "INSERT INTO rule_count VALUES ('no-sponsor', 1, 3, 3, 0)",
     "ledger": "INSERT INTO ledger (item_id, label, rule, reason, run_id, put_at) VALUES "
     "(1, 'pmo-no-sponsor', 'no-sponsor', 'Nobody sponsors it', 1, '2026-01-07T09:00:00Z')",
-    "veto": "INSERT INTO veto VALUES "
+    "veto": "INSERT INTO veto (item_id, label, rule, noticed_at, until, status) VALUES "
     "(2, 'pmo-no-sponsor', 'no-sponsor', '2026-03-07T09:00:00Z', '2026-06-07T09:00:00Z', 'Doing')",
     "journal": "INSERT INTO journal (run_id, item_id, action, label, rule, reason, intent_at) VALUES "
     "(1, 3, 'add', 'pmo-no-sponsor', 'no-sponsor', 'Nobody sponsors it', '2026-01-07T09:00:00Z')",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rules.table import moment
 from sync import retention
 from sync.clock import Clock
 from sync.clock import read as read_clock
 from sync.retention import Retention, forget
-from sync.store import open_store
+from sync.store import damage, open_store
 from tests.sync.town import CONFIG, RULES, Said, Town
 
 TABLES = ("run", "journal", "item", "item_detail", "transition", "finding", "ledger", "veto")
@@ -74,7 +79,8 @@ def test_old_runs_and_what_they_wrote_go_but_for_labels_that_are_still_on(town: 
         left = connection.execute("SELECT run_id, item_id, action FROM journal").fetchall()
         runs = {number for (number,) in connection.execute("SELECT id FROM run")}
     assert left == [(1, 2, "add")]
-    assert 1 in runs  # it can still be undone
+    assert 1 in runs
+    assert "- pmo-no-sponsor  APP-2" in town.unstuck("undo", "1", env={"UNSTUCK_NOW": ""}).out  # it can be undone
     assert {2, 3} & runs == {2, 3} & rule_counted(town)
     town.edit(2, sponsor="Ada")
     run(town)
@@ -197,6 +203,87 @@ def test_it_is_done_once_a_day_in_small_steps(town: Town, monkeypatch: pytest.Mo
         assert len(began) >= 5
         assert forget(store, Retention(400, 400), clock) == 0
     assert counts(town)["item"] == 1
+
+
+# Whatever was in it
+
+NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
+DAYS_AGO = st.integers(0, 900)
+
+
+def days_ago(days: int) -> str:
+    return moment(NOW - timedelta(days=days)) or ""
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[str, tuple[object, ...]]]:
+    """Statements that fill a store with runs, items (some vanished, some below others), labels, vetoes and writes."""
+    runs = sorted(draw(st.lists(DAYS_AGO, min_size=1, max_size=6)), reverse=True)
+    items = draw(st.lists(st.tuples(st.none() | DAYS_AGO, st.none() | st.integers(1, 6)), min_size=1, max_size=6))
+    item, run = st.integers(1, len(items)), st.integers(1, len(runs))
+    rows: list[tuple[str, tuple[object, ...]]] = [
+        ("INSERT INTO run (id, started_at, command) VALUES (?, ?, 'run')", (number, days_ago(days)))
+        for number, days in enumerate(runs, 1)
+    ]
+    for number, (gone, parent) in enumerate(items, 1):
+        values = (number, str(number), None if gone is None else days_ago(gone), parent)
+        rows.append((
+            "INSERT INTO item (id, source, collection, native_id, key, title, missing_since, parent_id) "
+            "VALUES (?1, 's', 'c', ?2, ?2, '', ?3, ?4)", values,
+        ))  # fmt: skip
+        rows.append(("INSERT INTO transition (item_id, at, to_status, origin) VALUES (?, '', '', 'tool')", (number,)))
+    for run_id, item_id, ended in draw(st.lists(st.tuples(run, item, st.booleans()), max_size=8)):
+        at = days_ago(runs[run_id - 1]) if ended else None
+        rows.append((
+            "INSERT INTO journal (run_id, item_id, action, label, rule, reason, intent_at, result_at) "
+            "VALUES (?, ?, 'add', 'l', 'r', '', '', ?)", (run_id, item_id, at),
+        ))  # fmt: skip
+    for item_id, run_id in draw(st.dictionaries(item, run, max_size=3)).items():
+        rows.append(("INSERT INTO ledger VALUES (?, 'l', 'r', '', ?, '', 0, NULL)", (item_id, run_id)))
+    for item_id in draw(st.sets(item, max_size=2)):
+        veto = "INSERT INTO veto (item_id, label, rule, noticed_at, until) VALUES (?, 'l', 'r', '', '')"
+        rows.append((veto, (item_id,)))
+    return rows
+
+
+KEPT = {
+    "every item that is there": "SELECT id FROM item WHERE missing_since IS NULL OR missing_since >= :old",
+    "every item that another names": "SELECT p.id FROM item c JOIN item p ON p.id = c.parent_id "
+    "WHERE c.missing_since IS NULL",
+    "their history": "SELECT t.id FROM transition t JOIN item i ON i.id = t.item_id WHERE i.missing_since IS NULL",
+    "labels of ours": "SELECT * FROM ledger",
+    "what a person said no to": "SELECT * FROM veto",
+    "what put a label on that is on": "SELECT j.id FROM journal j JOIN ledger l USING (item_id, label, run_id)",
+    "its run": "SELECT r.id FROM run r JOIN ledger l ON l.run_id = r.id",
+    "writes without a result": "SELECT id FROM journal WHERE result_at IS NULL",
+    "what is young": "SELECT id FROM journal WHERE result_at >= :old",
+    "young runs": "SELECT id FROM run WHERE started_at >= :old",
+}
+
+
+@given(histories())
+def test_nothing_that_is_needed_goes_and_all_else_does(history: list[tuple[str, tuple[object, ...]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "unstuck.db") as store:
+        with store.transaction() as connection:
+            for statement, values in history:
+                connection.execute(statement, values)
+            connection.execute("DELETE FROM dirty")
+        old = {"old": days_ago(400)}
+        before = {name: store.connection.execute(sql, old).fetchall() for name, sql in KEPT.items()}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(retention, "ALWAYS", 1)
+            for day in range(8):  # what is below an item goes before it
+                gone = forget(store, Retention(400, 400), Clock(NOW + timedelta(minutes=day), rehearsal=False))
+                store.connection.execute("DELETE FROM setting WHERE name = 'forgotten'")
+        assert gone == 0
+        assert {name: store.connection.execute(sql, old).fetchall() for name, sql in KEPT.items()} == before
+        assert damage(store.connection) is None
+        left = store.rows(
+            "SELECT id FROM journal j WHERE result_at < ? AND run_id < (SELECT max(id) FROM run) AND NOT EXISTS "
+            "(SELECT 1 FROM ledger l WHERE l.item_id = j.item_id AND l.label = j.label AND l.run_id = j.run_id)",
+            (days_ago(401),),
+        )
+        assert left == []
 
 
 @pytest.mark.parametrize(("key", "least"), [("runs_days", 90), ("vanished_days", 30)])
