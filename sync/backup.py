@@ -29,13 +29,14 @@ def back_up(store: Path, target: Path) -> int:
     """
     refuse_unusable(store, create=False)
     target = target.resolve()
-    _refuse_to_overwrite(store, target)
-    with _in_words(target), _beside(target) as copy:
-        _copy(store, copy, target)
-        _verify(copy, store)
-        shutil.copymode(store, copy)
-        _put(copy, target)
-        return target.stat().st_size
+    with _in_words(target):
+        _refuse_to_overwrite(store, target)
+        with _beside(target) as copy:
+            _copy(store, copy, target)
+            _verify(copy, store)
+            shutil.copymode(store, copy)
+            _put(copy, target)
+            return target.stat().st_size
 
 
 def _refuse_to_overwrite(store: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from connectors import registry
 from connectors.base import Connector
 from sync import config as configs
-from sync import secrets
+from sync import schema, secrets
 from sync.secrets import NoSecretError
 from sync.stops import InvalidStop
 from tests.sync.leaky import PLACES, SECRET, WITHOUT_KEYRING, LeakyConnector, LeakyTown
@@ -180,6 +181,14 @@ def test_a_literal_secret_is_refused_with_the_way_to_do_it(
     [line] = [line for line in stop.value.lines if f"sources.tool.{name}:" in line]
     assert line.endswith(f"a secret must not stand in the config itself; write {name} = {secrets.HOW}")
     assert SECRET not in "".join(stop.value.lines)
+
+
+def test_editors_know_how_a_secret_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load", lambda _: LeakyConnector)
+    [source, *_] = schema.config()["properties"]["sources"]["additionalProperties"]["oneOf"]
+    token = source["properties"]["token"]
+    assert token["type"] == "object"
+    assert set(token["properties"]) == set(re.findall(r"{ (\w+) =", secrets.HOW)) == {"env", "file", "keyring"}
 
 
 # Nowhere to be seen
