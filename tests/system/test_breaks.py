@@ -247,6 +247,8 @@ BREAKS = (
         "pass",
         "clients_log or it_logs",
         "tests/connectors/http",
+    ),
+    Break(
         "8: a migration is done by halves",
         "sync/store.py",
         '        with store.transaction():\n            connection.execute(f"PRAGMA application_id',
