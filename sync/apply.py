@@ -19,6 +19,7 @@ from connectors.model import ItemRef, LabelChange
 from rules.table import moment
 from sync.plan import Plan, PlannedChange
 from sync.pull import placed, sentence
+from sync.secrets import redacted
 from sync.store import Store
 
 _WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
@@ -170,9 +171,9 @@ class _Writer:
         """Keep what became of one change; `None` is a label that a new copy carries on from an earlier one."""
         steps = intents.get(result.ref, ())
         if result.outcome not in _WRITTEN:
-            key = change.key if change else result.ref.native_id
-            self.report.problems.append(f"{self.source}: {key}: {result.message}")
-            self._finish_intents(connection, steps, result.outcome, result.message)
+            key, message = change.key if change else result.ref.native_id, redacted(result.message)
+            self.report.problems.append(f"{self.source}: {key}: {message}")
+            self._finish_intents(connection, steps, result.outcome, message)
             return
         for intent in steps:
             if change and (result.outcome is Outcome.DONE or self._is_ours(connection, change.item_id, intent)):

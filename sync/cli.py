@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from connectors.errors import ConnectorError
+from sync.secrets import Formatter, print_traceback, redacted
 from sync.stops import Exit, Stop
 from sync.version import VERSION
 
@@ -50,7 +51,9 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
     if debug:
         import logging
 
-        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(Formatter("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.DEBUG, handlers=[handler])
     if context.invoked_subcommand is None:
         from sync.commands import first
 
@@ -202,6 +205,16 @@ def status(config: Path | None, form: str) -> None:
 
 
 @unstuck.command()
+@click.argument("file", type=_PATH)
+@click.pass_obj
+def backup(config: Path | None, file: Path) -> None:
+    """Copy the store to FILE, also while a run works; over yesterday's backup, never over anything else."""
+    from sync.commands import looking
+
+    looking.backup(config, file)
+
+
+@unstuck.command()
 @_FORMAT
 def connectors(form: str) -> None:
     """The systems that can be connected, and what each can do."""
@@ -311,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Stop as stop:
         sys.exit(_stopped(stop))
     except ConnectorError as error:
-        click.echo(f"{error}.", err=True)
+        click.echo(redacted(f"{error}."), err=True)
         sys.exit(Exit.INVALID)
     except click.ClickException as error:
         error.show()
@@ -322,20 +335,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(Exit.FINE)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - Python's own traceback would show what it holds, secrets too
         if "--debug" in given:
-            raise
-        click.echo(
-            f"unstuck ran into a bug ({type(error).__name__}: {error}); --debug shows where. Please report it.",
-            err=True,
-        )
+            print_traceback(error)
+        bug = redacted(f"{type(error).__name__}: {error}")
+        click.echo(f"unstuck ran into a bug ({bug}); --debug shows where. Please report it.", err=True)
         sys.exit(Exit.BUG)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _stopped(stop: Stop) -> int:
     for line in stop.lines:
-        click.echo(line, err=True)
+        click.echo(redacted(line), err=True)
     return int(stop.exit_code)
 
 

@@ -1,7 +1,7 @@
 """config.toml: found, read strictly, and turned into what the rest of `sync` works with.
 
 Nothing is guessed and nothing ignored: an unknown key is a mistake with "did you mean", and all mistakes come in
-one list. Secrets are references (`{ env = "…" }`, `{ file = "…" }`), never literals, and are resolved here.
+one list. Secrets are references, never literals, and are resolved here (`sync.secrets`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,8 @@ from rules import described
 from rules.calendar import WEEKDAYS, CalendarTerms
 from rules.columns import COLUMNS
 from rules.described import Finder
-from sync import settings
+from sync import secrets, settings
+from sync.retention import Retention
 from sync.stops import InvalidStop
 
 MAPS = ("fields", "statuses", "calendars", "brakes")
@@ -116,6 +116,7 @@ class Config:
     finder: Finder
     review_days: int
     brakes: Brakes
+    retention: Retention
     apply: bool
     sources: Mapping[str, Source] = field(default_factory=dict)
 
@@ -213,6 +214,10 @@ class _Reader:
             finder=finder,
             review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),
             brakes=self.brakes(brakes),
+            retention=Retention(
+                runs_days=self.at_least("retention.runs_days", tables["retention"]["runs_days"], 90),
+                vanished_days=self.at_least("retention.vanished_days", tables["retention"]["vanished_days"], 30),
+            ),
             apply=tables["writes"]["apply"],
             sources=dict(self.sources(zone, tuple(calendars), finder)),
         )
@@ -273,37 +278,21 @@ class _Reader:
             return option.default
         where, given = f"{place}{option.name}", data[option.name]
         if option.kind in ("secret", "text") and isinstance(given, dict):
-            return self.reference(where, given) if self.secrets else None
+            return self.reference(where, given, private=option.kind == "secret") if self.secrets else None
         if option.kind == "secret":
-            hint = f'{option.name} = {{ env = "NAME" }} or {{ file = "PATH" }}'
-            self.wrong(where, f"a secret must not stand in the config itself; write {hint}")
+            self.wrong(where, f"a secret must not stand in the config itself; write {option.name} = {secrets.HOW}")
             return option.default
         if not _KINDS[option.kind](given):
             self.wrong(where, f"must be {_SAYS[option.kind]}, and is {json.dumps(given, default=str)}")
             return option.default
         return given
 
-    def reference(self, where: str, given: Mapping[str, Any]) -> str | None:
-        match list(given.items()):
-            case [("env", str(name))]:
-                value = os.environ.get(name, "")
-                if not value:
-                    self.wrong(where, f"the environment variable {name} is not set; set it where unstuck runs")
-                return value
-            case [("file", str(name))]:
-                return self.secret_file(where, self.folder / name)
-        self.wrong(where, 'must be { env = "NAME" } or { file = "PATH" }')
-        return None
-
-    def secret_file(self, where: str, path: Path) -> str | None:
+    def reference(self, where: str, given: Mapping[str, Any], *, private: bool) -> str | None:
         try:
-            value = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            self.wrong(where, f"the file {path} cannot be read; create it, or correct the path")
+            return secrets.resolve(given, self.folder, private=private)
+        except secrets.NoSecretError as error:
+            self.wrong(where, str(error))
             return None
-        if not value:
-            self.wrong(where, f"the file {path} is empty; put the secret into it")
-        return value
 
     def zone(self, where: str, name: str) -> ZoneInfo:
         try:

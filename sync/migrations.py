@@ -1,4 +1,4 @@
-"""The store's schema, as named steps. Each runs in one transaction together with its own record.
+"""The store's schema, as named steps with a record of each. All that are due run in one transaction.
 
 A step that has shipped is never edited: a change of schema is a new step.
 """

@@ -18,6 +18,7 @@ from rules.grading import Grader
 from rules.table import PULLED, detail_row, moment, pulled_row
 from sync.config import Brakes, Source
 from sync.history import Known, observe
+from sync.secrets import redacted
 from sync.store import Store
 
 log = logging.getLogger("unstuck")
@@ -106,8 +107,9 @@ def sentence(error: Exception) -> str:
     """What a connector raised, for people. Anything but a `ConnectorError` is a bug in it, and is said to be one."""
     log.debug("%s", error, exc_info=error)
     if isinstance(error, ConnectorError):
-        return f"{error}."
-    return f"its connector ran into a bug ({type(error).__name__}: {error}); --debug shows where; please report it."
+        return redacted(f"{error}.")
+    bug = redacted(f"{type(error).__name__}: {error}")
+    return f"its connector ran into a bug ({bug}); --debug shows where; please report it."
 
 
 def _mention_absent(
@@ -227,7 +229,7 @@ class _Pull:
             self._mark_missing(connection, ref)
         self.skipped = self.skipped or bool(page.skipped)
         for sentence in page.skipped:
-            self.report.problems.append(placed(self.source.name, self.collection, sentence))
+            self.report.problems.append(placed(self.source.name, self.collection, redacted(sentence)))
         if page.cursor is not None:
             self._remember(connection, cursor=page.cursor.value)
 

@@ -14,6 +14,7 @@ from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config
 from sync.planning import Learned, keep, plan_run, plan_taking_back
+from sync.retention import forget
 from sync.sources import chosen, opened_connector, pull_all, refuse_rehearsal
 from sync.store import Store
 from sync.summary import RunReport, Wish
@@ -35,6 +36,7 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         learned = plan_run(config, ruleset, store, clock, wish, report)
         _write(store, connectors, clock, wish, report)
         _finish(config, store, clock, report, learned)
+    forget(store, config.retention, clock)
     return report
 
 

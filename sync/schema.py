@@ -13,7 +13,11 @@ from sync import settings
 
 _REFERENCE = {
     "type": "object",
-    "properties": {"env": {"type": "string"}, "file": {"type": "string"}},
+    "properties": {
+        "env": {"type": "string"},
+        "file": {"type": "string"},
+        "keyring": {"type": "string", "pattern": "^.+/[^/]+$"},
+    },
     "minProperties": 1,
     "maxProperties": 1,
     "additionalProperties": False,

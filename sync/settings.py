@@ -60,7 +60,21 @@ WRITES = (
     Option("apply", "whether a plain `unstuck run` writes labels; otherwise it only plans", "yes/no", default=False),
 )
 
-TABLES = {"calendar": CALENDAR, "labels": LABELS, "outcome": OUTCOME, "brakes": BRAKES, "writes": WRITES}
+RETENTION = (
+    Option("runs_days", "how long runs and what they wrote are kept, in days", "integer", default=400),
+    Option(
+        "vanished_days", "how long items that vanished are kept, with their history, in days", "integer", default=400
+    ),
+)
+
+TABLES = {
+    "calendar": CALENDAR,
+    "labels": LABELS,
+    "outcome": OUTCOME,
+    "brakes": BRAKES,
+    "writes": WRITES,
+    "retention": RETENTION,
+}
 
 SOURCE = (
     Option("system", "which connector: see `unstuck connectors`", required=True),

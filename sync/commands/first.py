@@ -21,8 +21,10 @@ from sync.commands.shared import (
     warn,
 )
 from sync.config import Config
+from sync.secrets import redacted
 from sync.sources import make
 from sync.stops import Exit, InvalidStop
+from sync.store import damage
 from sync.today import today
 
 CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
@@ -92,9 +94,9 @@ def _check_store(config: Config) -> None:
         click.echo(f"Store: {config.store} will be made by the first run.")
         return
     with opened_store(config, create=False) as store:
-        verdict = store.value("PRAGMA quick_check(1)")
-        if verdict != "ok":
-            raise InvalidStop(f"{config.store}: is damaged ({verdict}); restore it from a backup.")
+        wrong = damage(store.connection)
+        if wrong is not None:
+            raise InvalidStop(f"{config.store}: is damaged ({wrong}); restore it from a backup.")
         click.echo(f"Store: {config.store} is sound, {store.value('SELECT count(*) FROM item')} item(s).")
 
 
@@ -105,10 +107,10 @@ def _check_live(config: Config) -> int:
         try:
             for notice in connector.check():
                 failed = failed or notice.level == "problem"
-                click.echo(f"{source.name}: {notice.level}: {notice.text}")
+                click.echo(redacted(f"{source.name}: {notice.level}: {notice.text}"))
         except ConnectorError as error:
             failed = True
-            click.echo(f"{source.name}: problem: {error}.")
+            click.echo(redacted(f"{source.name}: problem: {error}."))
         finally:
             connector.close()
     return Exit.PARTLY if failed else Exit.FINE

@@ -1,8 +1,9 @@
-"""Commands that look at the store: `items`, `findings`, `explain`, `status`, `connectors`."""
+"""Commands that look at the store: `items`, `findings`, `explain`, `status`, `backup`, and `connectors`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from connectors import registry
 from rules import engine
 from rules import explain as explaining
 from sync import clock as clocks
+from sync import config as configs
 from sync import output
+from sync.backup import back_up
 from sync.commands.shared import (
     items_named,
     load,
@@ -157,6 +160,14 @@ def _source_states(config: Config, store: Store) -> list[dict[str, Any]]:
         {"source": name, "system": source.system, "collections": 0, "items": 0, **rows.get(name, empty)}
         for name, source in config.sources.items()
     ]
+
+
+def backup(path: Path | None, file: Path) -> None:
+    """A checked copy of the store; silent under cron."""
+    config = configs.load(configs.find(path))
+    size = back_up(config.store, file)
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        click.echo(f"Wrote {file}, {size / 2**20:.1f} MiB, and checked it.")
 
 
 def connectors(form: str) -> None:

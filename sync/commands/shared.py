@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from sync import clock as clocks
 from sync import config as configs
 from sync.config import Config
 from sync.stops import InvalidStop
-from sync.store import Store, explain_error, open_store
+from sync.store import Store, open_store, sqlite_in_words
 from sync.today import today
 
 
@@ -61,11 +60,8 @@ def load_rules(files: Sequence[Path], prefix: str, calendars: Mapping[str, Calen
 @contextmanager
 def opened_store(config: Config, *, create: bool) -> Iterator[Store]:
     """The open store; whatever SQLite says of it while it is used becomes one sentence."""
-    with open_store(config.store, create=create) as store:
-        try:
-            yield store
-        except sqlite3.DatabaseError as error:
-            raise InvalidStop(explain_error(config.store, error)) from error
+    with open_store(config.store, create=create) as store, sqlite_in_words(config.store):
+        yield store
 
 
 def rehearsal_note(clock: clocks.Clock) -> None:
