@@ -17,6 +17,8 @@ check: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/unstuck --config examples/config.toml rules check rules/builtin
+	$(BIN)/unstuck --config examples/config.toml rules test rules/builtin --edges
 
 format: $(DEV)
 	$(BIN)/ruff format .

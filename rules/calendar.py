@@ -10,12 +10,18 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEKEND = frozenset({5, 6})
+
+
+YEARS_BACK, YEARS_ON = 30, 3
+"""Public holidays are known for so many years before and after the day that is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,7 @@ class Calendar:
 
     def cutoff(self, today: date, more_than: int) -> date:
         """The latest day `since` with `business_days(since, today) > more_than` (which is 0 or more)."""
-        day, left = today + timedelta(days=1), more_than + 2
-        while left:
-            day -= timedelta(days=1)
-            left -= self.is_business(day)
-        return day
+        return _cutoff(self, today, more_than)
 
     def reached(self, since: date, more_than: int) -> date:
         """The first day `until` with `business_days(since, until) > more_than` (which is 0 or more)."""
@@ -56,6 +58,15 @@ class Calendar:
             day += timedelta(days=1)
             left -= self.is_business(day)
         return day
+
+
+@lru_cache(maxsize=4096)  # one evaluation asks for the same few again and again
+def _cutoff(calendar: Calendar, today: date, more_than: int) -> date:
+    day, left = today + timedelta(days=1), more_than + 2
+    while left:
+        day -= timedelta(days=1)
+        left -= calendar.is_business(day)
+    return day
 
 
 def make(
@@ -75,6 +86,20 @@ def make(
         return Calendar(days, frozenset(extra), "weekends only" if not extra else "weekends and own days")
     free = frozenset(_public_holidays(country, region, range(first, last + 1))) | frozenset(extra)
     return Calendar(days, free, f"{country}-{region}" if region else country)
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarTerms:
+    """A calendar as people describe it; whether its country and region are known shows when it is made."""
+
+    country: str | None = None
+    region: str | None = None
+    weekend: frozenset[int] = WEEKEND
+    days_off: tuple[date, ...] = ()
+
+    def calendar(self, year: int) -> Calendar:
+        """The calendar for a day in that year. Raises ValueError as `make` does."""
+        return make(self.country, self.region, self.weekend, self.days_off, year - YEARS_BACK, year + YEARS_ON)
 
 
 def _public_holidays(country: str, region: str | None, years: range) -> Iterator[date]:

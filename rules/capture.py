@@ -9,8 +9,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from rules.calendar import WEEKDAYS, WEEKEND, CalendarTerms
+from rules.casecalendar import KEYS as CALENDAR_KEYS
 from rules.columns import ANSWERABLE, COLUMNS, Kind, unknown_bit
-from rules.compile import subjects_of
+from rules.compile import counts_business_days, subjects_of
 from rules.reader import DERIVED_FROM, UNTESTABLE
 from rules.ruleset import Case, Moment, Rule, RuleSet
 from rules.selftest import Terms, run_case
@@ -40,8 +42,20 @@ def capture(
     item = dict(_values(row, names, ruleset)) | _custom(row, custom)
     bare = Case(tuple(sorted(item.items())), (Moment(day, frozenset(), rule.line),))
     alone = RuleSet((rule,), ruleset.files, ruleset.prefix)
+    bare = replace(bare, calendar=_calendar(rule, row, terms))
     got = run_case(alone, bare, rule.id, rule.file, terms)[0].got
     return replace(bare, moments=(Moment(day, got, rule.line),))
+
+
+def _calendar(rule: Rule, row: Mapping[str, Any], terms: Terms) -> str | CalendarTerms | None:
+    """The item's calendar, where the rule counts business days and they are not those of plain weeks."""
+    if not counts_business_days(rule):
+        return None
+    named = [*terms.calendars]
+    if 0 < row["calendar"] <= len(named):
+        return str(named[row["calendar"] - 1])
+    plain = CalendarTerms(weekend=terms.usual.weekend)
+    return None if terms.usual == plain else terms.usual
 
 
 def _row(connection: sqlite3.Connection, item_id: int) -> dict[str, Any]:
@@ -104,10 +118,21 @@ def as_toml(case: Case, comment: str) -> str:
     moment = case.moments[0]
     labels = sorted(moment.expect)
     expect = _toml(labels[0]) if len(labels) == 1 else _toml(labels)
+    calendar = f"calendar = {_toml(_described(case.calendar))}\n" if case.calendar else ""
     return (
         f"[[rule.test]]     # {' '.join(comment.split())}\n"
-        f"now    = {_toml(moment.now)}\nitem   = {_toml(dict(case.item))}\nexpect = {expect}\n"
+        f"now    = {_toml(moment.now)}\nitem   = {_toml(dict(case.item))}\n{calendar}expect = {expect}\n"
     )
+
+
+def _described(calendar: str | CalendarTerms) -> object:
+    """As `casecalendar.read` takes it."""
+    if isinstance(calendar, str):
+        return calendar
+    weekend = [WEEKDAYS[day] for day in sorted(calendar.weekend)] if calendar.weekend != WEEKEND else None
+    keys = (("country", calendar.country), ("region", calendar.region), ("weekend", weekend))
+    described: dict[str, object] = {key: value for key, value in keys if value is not None}
+    return described | ({"days_off": sorted(calendar.days_off)} if calendar.days_off else {})
 
 
 def _toml(value: object) -> str:
@@ -126,4 +151,4 @@ def _toml(value: object) -> str:
 
 
 def _key(name: str) -> str:
-    return name if name in COLUMNS or name in ("fields", "unknown") else _toml(name)
+    return name if name in COLUMNS or name in ("fields", "unknown", *CALENDAR_KEYS) else _toml(name)

@@ -195,8 +195,10 @@ def tests_of(clause: Clause) -> Iterator[Test]:
             yield from tests_of(part)
 
 
-def holds_sql(clause: Clause) -> bool:
-    """Whether the escape is anywhere in it."""
-    if isinstance(clause, Group):
-        return any(holds_sql(part) for part in clause.parts)
-    return isinstance(clause, Expression)
+def expressions_of(clause: Clause) -> Iterator[Expression]:
+    """Every use of the escape in it."""
+    if isinstance(clause, Expression):
+        yield clause
+    elif isinstance(clause, Group):
+        for part in clause.parts:
+            yield from expressions_of(part)

@@ -33,12 +33,13 @@ from rules.clauses import (
     Within,
     Word,
     custom_path,
+    tests_of,
 )
 from rules.columns import Kind
 from rules.escape import truth
 from rules.grading import Placeholders
 from rules.ruleset import Ladder, Rule, RuleSet, Step
-from rules.text import fold, fold_sql
+from rules.text import blank_sql, contains_sql, fold, fold_sql, is_one_of_sql
 from rules.today import Today
 
 _NEVER_ENDING = 10_000_000
@@ -61,12 +62,28 @@ def join(operator: str, parts: Iterable[Sql]) -> Sql:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """The bits of `unknown` that any of the items has, of its own and of its outcome's; as a rule there are few.
+
+    Where a bit is in nobody's, no look at it is compiled.
+    """
+
+    own: int = -1
+    outcome: int = -1
+
+    def about(self, subject: Subject) -> int:
+        """The bit that may say that the subject is unknown; 0 if none does. A custom field has none."""
+        return (subject.bit or 0) & (self.outcome if subject.from_outcome else self.own)
+
+
 @dataclass(frozen=True)
 class Scope:
-    """What clauses are compiled for: a day, and the labels that are ours and so invisible to rules."""
+    """What clauses are compiled for: a day, the labels that are ours and so invisible to rules, and the doubts."""
 
     today: Today
     ruleset: RuleSet
+    doubts: Doubts = Doubts()
 
     @cached_property
     def ordinal(self) -> int:
@@ -103,15 +120,15 @@ def clause_sql(clause: Clause, scope: Scope) -> Sql:
     if isinstance(clause, Test):
         return test_sql(clause, scope)
     if isinstance(clause, Expression):
-        return expression_sql(clause)
+        return expression_sql(clause, scope.doubts)
     parts = [clause_sql(part, scope) for part in clause.parts]
     joined = join("AND" if clause.joint is Joint.ALL else "OR", parts)
     return Sql(f"(NOT {joined.text})", joined.values) if clause.joint is Joint.NONE else joined
 
 
-def expression_sql(expression: Expression) -> Sql:
+def expression_sql(expression: Expression, doubts: Doubts) -> Sql:
     """Whether the SQL holds; NULL where anything that it reads is unknown."""
-    known = [where_known(subject, Sql("1")) for subject in expression.subjects]
+    known = [where_known(subject, Sql("1"), doubts) for subject in expression.subjects]
     all_known = " AND ".join(f"{sql.text} IS NOT NULL" for sql in known)
     text = f"(CASE WHEN {all_known} THEN {truth(expression.text)} END)"
     return Sql(text, tuple(value for sql in known for value in sql.values))
@@ -124,18 +141,16 @@ def test_sql(test: Test, scope: Scope) -> Sql:
     holds = join("OR", [_word_sql(word, subject, column, scope) for word in test.words])
     if test.negated:
         holds = Sql(f"(NOT {holds.text})", holds.values)
-    return where_known(subject, holds)
+    return where_known(subject, holds, scope.doubts)
 
 
-def where_known(subject: Subject, answer: Sql) -> Sql:
+def where_known(subject: Subject, answer: Sql, doubts: Doubts) -> Sql:
     """The answer, or NULL where the tool cannot tell what is in the subject. A custom field's value is named `v`."""
     if subject.custom:
         text = f"(SELECT CASE WHEN v IS NOT NULL THEN {answer.text} END FROM (SELECT json_extract(fields, ?) AS v))"
         return Sql(text, (*answer.values, custom_path(subject.name)))
-    mask = "outcome_unknown" if subject.from_outcome else "unknown"
-    if subject.bit is None:
-        return answer
-    return Sql(f"(CASE WHEN ({mask} & {subject.bit}) = 0 THEN {answer.text} END)", answer.values)
+    mask, bit = "outcome_unknown" if subject.from_outcome else "unknown", doubts.about(subject)
+    return Sql(f"(CASE WHEN ({mask} & {bit}) = 0 THEN {answer.text} END)", answer.values) if bit else answer
 
 
 def _word_sql(word: Word, subject: Subject, column: str, scope: Scope) -> Sql:
@@ -165,11 +180,11 @@ def _marks(values: tuple[str, ...]) -> str:
 def _text_sql(word: Word, column: str, scope: Scope) -> Sql:
     match word:
         case Missing():
-            return Sql(f"(ifnull({fold_sql(column)}, '') = '')")
+            return Sql(f"({blank_sql(column)})")
         case OneOf(values):
-            return _definite(f"{fold_sql(column)} IN ({_marks(values)})", *values)
+            return _definite(is_one_of_sql(column, len(values)), *values)
         case Contains(text):
-            return _definite(f"instr({fold_sql(column)}, ?) > 0", text)
+            return _definite(contains_sql(column), text)
         case Placeholder() if column == "outcome_metric":
             return Sql("(outcome_grade = 'placeholder')")
         case Placeholder():
@@ -341,3 +356,13 @@ def subjects_of(rule: Rule) -> set[Subject]:
         else:
             found.add(clause.subject)
     return found
+
+
+def counts_business_days(rule: Rule) -> bool:
+    """Whether it is not all the same to the rule which calendar an item goes by."""
+    counted = (COUNTED.get(subject.name) for subject in subjects_of(rule) if not subject.custom)
+    if any(each is not None and each.business for each in counted):
+        return True
+    clauses = [rule.when, *(override.when for override in (rule.ladder.overrides if rule.ladder else ()))]
+    words = (word for clause in clauses for test in tests_of(clause) for word in test.words)
+    return any(isinstance(word, Ago) and word.business for word in words)

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from rules.clauses import COUNTED, Ago, Amount, Clause, Fixed, Group, How, Past, Subject, Test, Within, Word
+from rules.clauses import (
+    COUNTED,
+    Ago,
+    Amount,
+    Clause,
+    Fixed,
+    Group,
+    How,
+    OneOf,
+    Past,
+    Subject,
+    Test,
+    Within,
+    Word,
+    tests_of,
+)
+from rules.columns import GRADES, Kind
 from rules.engine import evaluate
 from rules.ruleset import Case, Ladder, Moment, Override, Rule, RuleSet, Step
 from rules.selftest import Terms, item_at
+from rules.text import fold
+from rules.today import Today
+from rules.words import WordError, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +50,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """A rule with one threshold moved, and which."""
+    """A rule with one threshold moved, and which; or the setting that gives one of its words its meaning."""
 
     what: str
     rule: Rule
+    review_days: int
 
 
 def unnoticed(ruleset: RuleSet, terms: Terms, tables: tuple[Case, ...] = ()) -> list[Edge]:
@@ -44,35 +66,64 @@ def unnoticed(ruleset: RuleSet, terms: Terms, tables: tuple[Case, ...] = ()) -> 
 
 
 def _of_rule(rule: Rule, ruleset: RuleSet, terms: Terms, tables: tuple[Case, ...]) -> list[Edge]:
-    left = [*_moves(rule)]
+    left = [*_moves(rule, terms.review_days)]
     for case in (*rule.tests, *tables):
         for moment in case.moments if left else ():
-            left = _still_unnoticed(rule, left, case, moment, ruleset, terms)
+            left = _still_unnoticed(rule, left, case, moment, ruleset, terms.under(case))
     return [Edge(rule, moved.what) for moved in left]
 
 
 def _still_unnoticed(
     rule: Rule, left: list[_Moved], case: Case, moment: Moment, ruleset: RuleSet, terms: Terms
 ) -> list[_Moved]:
-    """Those of the moved rules that label the item as the rule itself does, all evaluated in one go."""
-    numbered = tuple(replace(moved.rule, id=str(number)) for number, moved in enumerate(left))
-    itself = replace(rule, id="itself")
+    """Those of the moved rules that label the item as the rule itself does."""
     with item_at(case, moment, terms) as connection:
-        together = RuleSet((itself, *numbered), ruleset.files, ruleset.prefix)
-        failed = {name for name, _ in evaluate(connection, together, terms.today(moment.now)).failures}
-        found = dict(connection.execute("SELECT rule, label FROM temp.found"))
-    wanted = found.get("itself")
-    return [
-        moved for number, moved in enumerate(left) if found.get(str(number)) == wanted and str(number) not in failed
-    ]
+        today = terms.today(moment.now)
+        [wanted] = _labels(connection, [rule], ruleset, today)
+        got = dict[_Moved, str | None]()
+        for review_days in sorted({moved.review_days for moved in left}):
+            alike = [moved for moved in left if moved.review_days == review_days]
+            labels = _labels(
+                connection, [moved.rule for moved in alike], ruleset, replace(today, review_days=review_days)
+            )
+            got.update(zip(alike, labels, strict=True))
+    return [moved for moved in left if got[moved] == wanted]
 
 
-def _moves(rule: Rule) -> Iterator[_Moved]:
+_FAILED = "-"
+"""In place of a label, where a rule could not be evaluated."""
+
+
+def _labels(connection: sqlite3.Connection, rules: list[Rule], ruleset: RuleSet, today: Today) -> list[str | None]:
+    """What each of the rules labels the item with, all evaluated in one go."""
+    numbered = tuple(replace(rule, id=str(number)) for number, rule in enumerate(rules))
+    failures = evaluate(connection, RuleSet(numbered, ruleset.files, ruleset.prefix), today).failures
+    found = dict(connection.execute("SELECT rule, label FROM temp.found"))
+    found |= {name: _FAILED for name, _ in failures}
+    return [found.get(rule.id) for rule in numbered]
+
+
+def _moves(rule: Rule, review_days: int) -> Iterator[_Moved]:
     for what, clause in _clauses(rule.when):
-        yield _Moved(what, replace(rule, when=clause))
+        yield _Moved(what, replace(rule, when=clause), review_days)
     if rule.ladder is not None:
         for what, ladder in _ladders(rule.ladder):
-            yield _Moved(what, replace(rule, ladder=ladder))
+            yield _Moved(what, replace(rule, ladder=ladder), review_days)
+    if any(map(_asks_whether_reviewed, _tests(rule))):
+        for moved in (review_days - 1, review_days + 1) if review_days > 1 else (2,):
+            yield _Moved(f"outcomes count as unreviewed after {moved} days, not {review_days}", rule, moved)
+
+
+def _tests(rule: Rule) -> Iterator[Test]:
+    yield from tests_of(rule.when)
+    for override in rule.ladder.overrides if rule.ladder else ():
+        yield from tests_of(override.when)
+
+
+def _asks_whether_reviewed(test: Test) -> bool:
+    """Whether the clause tells `unreviewed` from the grade above it."""
+    named = {value for word in test.words if isinstance(word, OneOf) for value in word.values}
+    return test.subject == Subject("outcome_grade") and ("unreviewed" in named) != ("complete" in named)
 
 
 def _ladders(ladder: Ladder) -> Iterator[tuple[str, Ladder]]:
@@ -103,13 +154,37 @@ def _clauses(clause: Clause) -> Iterator[tuple[str, Clause]]:
     """The clause with one threshold in it moved, for each way to do that."""
     if isinstance(clause, Test):
         for number, word in enumerate(clause.words):
-            for moved, what in _words(clause.subject, word):
+            moves = _ranks(clause, word) if clause.subject.kind is Kind.GRADE else _words(clause.subject, word)
+            for moved, what in moves:
                 words = (*clause.words[:number], moved, *clause.words[number + 1 :])
                 yield f"{clause.subject} {what}", replace(clause, words=words)
     elif isinstance(clause, Group):  # a condition in SQL keeps its thresholds to itself
         for number, part in enumerate(clause.parts):
             for what, inner in _clauses(part):
                 yield what, replace(clause, parts=(*clause.parts[:number], inner, *clause.parts[number + 1 :]))
+
+
+_RANK = re.compile(rf"\b({'|'.join(How)})\s+([a-z_ ]+)")
+
+
+def _ranks(test: Test, word: Word) -> Iterator[tuple[Word, str]]:
+    """`at most vague` and the like, moved by one grade; a grade that is named outright is no threshold."""
+    rank = _RANK.search(fold(test.wrote))
+    if rank is None or word != _graded(test.subject, rank[0]):
+        return
+    at = GRADES.index("_".join(rank[2].replace("_", " ").split()))
+    for beside in GRADES[max(at - 1, 0) : at] + GRADES[at + 1 : at + 2]:
+        moved = f"{rank[1]} {beside.replace('_', ' ')}"
+        if (other := _graded(test.subject, moved)) is not None:
+            yield other, f"{rank[0]} becomes {moved}"
+
+
+def _graded(subject: Subject, text: str) -> Word | None:
+    """The grades that the text means; None where no grade is so."""
+    try:
+        return parse(subject, text).words[0]
+    except WordError:
+        return None
 
 
 def _words(subject: Subject, word: Word) -> Iterator[tuple[Word, str]]:

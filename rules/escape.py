@@ -24,10 +24,12 @@ FUNCTIONS = (
 
 LONGEST = 4_000
 """Characters of an expression."""
-STEPS_EACH = 20_000
-"""Steps of SQLite's machine that an expression may take for one item; ordinary ones take some dozens."""
-LARGEST = 10_000_000
-"""Bytes of any text that it makes on the way."""
+STEPS_EACH, STEPS_ANYWAY = 5_000, 2_000_000
+"""Steps of SQLite's machine for each item, on average, and besides; ordinary expressions take some dozens."""
+LARGEST = 1_000_000
+"""Bytes of any text that it reads, or makes on the way: no step can be interrupted, and some take the square of it."""
+LARGEST_ALONE = 20_000
+"""Bytes of any text that it makes from the few characters that it is tried with."""
 
 _SHUT = {
     "updated_at": "our own labels move it: use status_since",
@@ -125,7 +127,7 @@ class _Guard:
             return self._why_not_read(first, second)
         if action == sqlite3.SQLITE_FUNCTION:
             fine = second in FUNCTIONS
-            return "" if fine else f"the SQL calls {second}, which rules may not: they have {', '.join(FUNCTIONS)}"
+            return "" if fine else _no_function(second)
         return "the SQL would do more than look at the item's columns, and nothing else is allowed"
 
     def _why_not_read(self, table: str, column: str) -> str:
@@ -145,7 +147,7 @@ def _read(text: str) -> set[str]:
     try:
         guard = _prepared(connection)
         try:
-            with limited(connection, 2):
+            with limited(connection, 2, LARGEST_ALONE):
                 connection.execute(f'SELECT 1 FROM "{_TABLE}" WHERE {truth(text)}').fetchall()
         except sqlite3.Error as error:
             why = guard.refusal or _sentence(str(error))
@@ -180,9 +182,24 @@ def _sentence(error: str) -> str:
         return _no_column(absent[1])
     if re.fullmatch(r"no such table: .*", error):
         return f'the SQL reads the table "{error[15:]}", and may only read the columns of the item itself'
+    if "no such function: " in error:
+        return _no_function(error.rpartition(" ")[2])
     if "interrupted" in error or "too big" in error:
         return "the SQL takes too long, or too much memory, for a single item: make it simpler"
     return "" if any(data in error for data in _DATA) else f"SQLite cannot read the SQL: {error}"
+
+
+def _no_function(name: str) -> str:
+    return f"the SQL calls {name}, which rules may not: they have {', '.join(FUNCTIONS)}"
+
+
+def failure(error: sqlite3.Error) -> str:
+    """Why a rule could not be evaluated, for people: mostly its SQL met an item that it cannot be asked of."""
+    if "interrupted" in str(error):
+        return "its SQL takes too long; make it simpler"
+    if "too big" in str(error):
+        return f"its SQL reads or makes a text of over {LARGEST // 1_000_000} MB; ask for less of it"
+    return str(error)
 
 
 def _no_column(name: str) -> str:
@@ -197,16 +214,20 @@ def truth(text: str) -> str:
 
 
 @contextmanager
-def limited(connection: sqlite3.Connection, items: int) -> Iterator[None]:
-    """While it lasts, a statement over so many items that runs away is interrupted with `sqlite3.OperationalError`."""
-    left, every = items + 100, STEPS_EACH
+def limited(connection: sqlite3.Connection, items: int, largest: int = LARGEST) -> Iterator[None]:
+    """While it lasts, a statement over so many items that runs away ends with `sqlite3.Error`.
+
+    So does one that makes a text of more than `largest` bytes.
+    """
+    every = 20_000
+    left = (items * STEPS_EACH + STEPS_ANYWAY) // every
 
     def tick() -> int:
         nonlocal left
         left -= 1
         return int(left < 0)
 
-    before = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    before = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
     connection.set_progress_handler(tick, every)
     try:
         yield

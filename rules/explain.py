@@ -18,7 +18,7 @@ from rules.clauses import COUNTED, Ago, Amount, Clause, Expression, Group, How, 
 from rules.columns import Kind
 from rules.compile import Scope, Sql, answer_sql, clause_sql, label_sql, steps_sql, steps_test, test_sql
 from rules.engine import prepare
-from rules.escape import limited
+from rules.escape import failure, limited
 from rules.ruleset import Rule, RuleSet, Step
 from rules.says import says_sql, value_sql
 from rules.today import Today
@@ -90,7 +90,7 @@ class _Item:
             with limited(self.connection, 1):
                 row = self.connection.execute(query, (*sql.values, self.item_id)).fetchone()
         except sqlite3.Error as error:
-            self.failure = str(error)
+            self.failure = failure(error)
             return None
         return row[0] if row else None
 

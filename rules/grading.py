@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from rules.text import ascii_or, fold, fold_sql
+from rules.text import ascii_or, blank_sql, fold
 
 SHIPPED = (
     # English
@@ -57,24 +57,27 @@ class Placeholders:
         return core.strip("x") == "" or core in self._words or self._regex.fullmatch(core) is not None
 
     def sql(self, column: str) -> tuple[str, tuple[str, ...]]:
-        """SQL for the same question about a column (NULL of NULL), and its parameters."""
-        folded = fold_sql(column)
-        core = f"trim({folded}, ?)"
-        tests = [f"trim({core}, 'x') = ''", f"{core} IN ({', '.join('?' for _ in self.words)})"]
-        tests += [f"{core} GLOB ?" for _ in self.patterns]
-        values: tuple[str, ...] = (_AROUND, _AROUND, *self.words)
-        for pattern in self.patterns:
-            values += (_AROUND, _as_glob(pattern))
-        native = f"({folded} <> '' AND ({' OR '.join(tests)}))"
-        return ascii_or(column, native, "is_placeholder"), values
+        """SQL for the same question about a column, and its parameters. NULL is no placeholder.
+
+        The core is worked out once, in a subquery, and only where something stands around it. NOCASE and LIKE
+        disregard the case of ASCII, and nothing else gets that far.
+        """
+        plain = "GLOB '[0-9A-Za-z]*[0-9A-Za-z]'"
+        words = tuple(word for word in self.words if word.isascii())
+        patterns = tuple(_as_like(pattern) for pattern in self.patterns if pattern.isascii())
+        tests = [f"core COLLATE NOCASE IN ({', '.join('?' for _ in words)})", "trim(core, 'xX') = ''"]
+        tests += ["core LIKE ? ESCAPE '\\'" for _ in patterns]
+        core = f"SELECT CASE WHEN {column} {plain} THEN {column} ELSE trim({column}, ?) END AS core"
+        native = f"(SELECT {' OR '.join(tests)} FROM ({core})) AND NOT {blank_sql(column)}"
+        return ascii_or(column, native, "is_placeholder"), (*words, *patterns, _AROUND)
 
 
 def _as_regex(pattern: str) -> str:
     return ".*".join(re.escape(part) for part in pattern.split("*"))
 
 
-def _as_glob(pattern: str) -> str:
-    return "*".join(re.sub(r"[\[?]", r"[\g<0>]", part) for part in pattern.split("*"))
+def _as_like(pattern: str) -> str:
+    return "%".join(re.sub(r"[%_\\]", r"\\\g<0>", part) for part in pattern.split("*"))
 
 
 _TECHNICAL = (

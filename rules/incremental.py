@@ -2,50 +2,59 @@
 
 The store remembers in `dirty` which items were written since the last evaluation; triggers see to it, so that nothing
 can be forgotten, and it is emptied in the transaction that stores the findings, so that a killed run loses nothing.
-What only grew older is found by range scans: a threshold is a cut-off day, and between two evaluations it moved from
-one day to another; only items whose day lies between can answer otherwise than the last time.
+What only grew older is found by range scans (`rules.moved`), and is put to the rules whose threshold it crossed only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from math import ceil, floor
 
-from rules.clauses import COUNTED, Ago, Amount, Counted, How, Past, Subject, Test, Within, Word, tests_of
-from rules.compile import Scope, steps_test, subjects_of
-from rules.engine import Evaluation, RuleCount, find, prepare
+from rules.compile import Scope
+from rules.engine import doubts_of_all, prepare
+from rules.find import Evaluation, RuleCount, clear, doubts_of, find
+from rules.moved import REVIEWED, Range, ages_in_sql, asked, counts_days, cuts, ranges
 from rules.ruleset import Rule, RuleSet
 from rules.says import says_sql
 from rules.table import resolve_sql
 from rules.today import Today
 
 TABLES = """
-CREATE TABLE dirty (item_id INTEGER PRIMARY KEY, was_there INTEGER NOT NULL);
+CREATE TABLE dirty (item_id INTEGER PRIMARY KEY, was_there INTEGER NOT NULL, kin INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE unsure (rule INTEGER NOT NULL, item_id INTEGER NOT NULL, PRIMARY KEY (rule, item_id)) WITHOUT ROWID;
+CREATE INDEX item_orphan ON item (source, parent_native_id) WHERE parent_id IS NULL AND parent_native_id IS NOT NULL;
+CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
+"""
+"""`dirty.was_there`: whether the last evaluation counted the item. `dirty.kin`: whether what others take from it was
+written, or what links it to others. `unsure`: about which items a rule, named by its position in the set, could not
+tell. Beside them it takes the store's `finding` (item_id, rule, label, reason)."""
+
+_KIN = (
+    "parent_native_id", "parent_id", "missing_since", "key", "unknown", "metric_grade", "metric_described",
+    "outcome_metric", "outcome_category", "outcome_baseline", "outcome_target", "outcome_actual",
+    "outcome_reviewed_at", "outcome_reviewed_at_day",
+)  # fmt: skip
+"""Columns that links and inheritance are made of, and those that an heir or a child shows as its own."""
+
+TRIGGERS = f"""
 CREATE TRIGGER item_is_new AFTER INSERT ON item BEGIN
   INSERT INTO dirty (item_id, was_there) VALUES (new.id, 0) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER item_was_written AFTER UPDATE ON item BEGIN
-  INSERT INTO dirty (item_id, was_there) VALUES (new.id, old.missing_since IS NULL) ON CONFLICT DO NOTHING;
+  INSERT INTO dirty (item_id, was_there, kin)
+  VALUES (new.id, old.missing_since IS NULL, {" OR ".join(f"old.{name} IS NOT new.{name}" for name in _KIN)})
+  ON CONFLICT DO UPDATE SET kin = 1 WHERE excluded.kin;
 END;
 CREATE TRIGGER item_was_moved AFTER UPDATE OF parent_id ON item WHEN old.parent_id IS NOT new.parent_id BEGIN
-  INSERT INTO dirty (item_id, was_there) SELECT id, missing_since IS NULL FROM item WHERE id = old.parent_id
+  INSERT INTO dirty (item_id, was_there, kin) SELECT id, missing_since IS NULL, 0 FROM item WHERE id = old.parent_id
   ON CONFLICT DO NOTHING;
 END;
-CREATE INDEX item_orphan ON item (source, parent_native_id) WHERE parent_id IS NULL AND parent_native_id IS NOT NULL;
-CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
 """
-"""`dirty.was_there`: whether the last evaluation counted the item. `unsure`: about which items a rule, named by its
-position in the set, could not tell. Beside them it takes the store's `finding` (item_id, rule, label, reason)."""
-
-_REVIEWED = "outcome_reviewed_at_day"
-
-_AGED = {**COUNTED, "underway_days": Counted("started_at", business=False)}
-"""Columns that count days, by what they count from; the last from the item's own start or one below it."""
+"""They fill `dirty`."""
 
 _BELOW = frozenset({"items_below", "finished_below", "underway_days"})
 _AROUND = _BELOW | {"sponsor_above"}
@@ -73,9 +82,16 @@ def signature(ruleset: RuleSet, today: Today) -> str:
     return hashlib.sha256(repr(meaning).encode()).hexdigest()
 
 
-def can_follow(ruleset: RuleSet) -> bool:
-    """Whether all that time moves can be told: what a condition in SQL makes of a day cannot."""
-    return not any(rule.holds_sql for rule in ruleset.rules)
+def is_current(connection: sqlite3.Connection, today: Today, last: Last) -> bool:
+    """Whether nothing was written since the last evaluation, and the day is still the same."""
+    return last.day == today.date.toordinal() and not connection.execute("SELECT 1 FROM dirty LIMIT 1").fetchone()
+
+
+def asked_anew(ruleset: RuleSet, today: Today, last: Last) -> list[int]:
+    """The positions of rules that are to be asked about every item: what SQL makes of an age is not known."""
+    if last.day == today.date.toordinal():
+        return []
+    return [position for position, rule in enumerate(ruleset.rules) if ages_in_sql(rule)]
 
 
 def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
@@ -86,7 +102,7 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
     connection.execute("DROP TABLE IF EXISTS temp.below")
     connection.execute("CREATE TEMP TABLE below (id INTEGER PRIMARY KEY)")
     connection.execute(
-        "WITH RECURSIVE down(id) AS (SELECT item_id FROM dirty UNION SELECT item.id FROM down "
+        "WITH RECURSIVE down(id) AS (SELECT item_id FROM dirty WHERE kin UNION SELECT item.id FROM down "
         f"CROSS JOIN item ON item.parent_id = down.id WHERE item.metric_grade = 0 AND item.source IN ({marks})) "
         "INSERT INTO temp.below SELECT id FROM down",
         tuple(inheriting),
@@ -95,35 +111,56 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
 
 
 _LINKED = (
-    "SELECT item_id FROM dirty UNION ALL SELECT orphan.id FROM dirty CROSS JOIN item new ON new.id = dirty.item_id "
+    "SELECT item_id FROM dirty WHERE kin UNION ALL SELECT orphan.id FROM dirty "
+    "CROSS JOIN item new ON dirty.kin AND new.id = dirty.item_id "
     "CROSS JOIN item orphan INDEXED BY item_orphan ON orphan.source = new.source "
     "AND orphan.parent_native_id = new.native_id AND orphan.parent_id IS NULL AND orphan.parent_native_id IS NOT NULL"
 )
 """Items whose parent may be another than it was: no item is ever deleted, or gets another id."""
 
 
-def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, last: Last) -> Evaluation:
-    """Fill the temporary tables `found` and `unsure` as `engine.evaluate` does, for the items in `touched` (id) only.
+def unchanged(ruleset: RuleSet, last: Last) -> Evaluation:
+    """The last evaluation's result, where it is current."""
+    counts = ((rule.id, *last.counts[rule.id]) for rule in ruleset.rules)
+    return Evaluation(tuple(RuleCount(rule, matched, last.considered, unknown) for rule, matched, unknown in counts))
 
-    `reworded` (item_id, rule, reason) gets the findings that stay and whose reason counts days. The counts are those
-    of a whole evaluation.
+
+def evaluate(
+    connection: sqlite3.Connection, ruleset: RuleSet, today: Today, last: Last, anew: Collection[int]
+) -> Evaluation:
+    """Fill the temporary tables `found` and `unsure` as `engine.evaluate` does, for what may differ from the last time.
+
+    That are the items in `touched` (id) with every rule, the pairs in `crossed` (position, rule, item_id), and all
+    items with the rules at the positions `anew`. `reworded` (item_id, rule, reason) gets the findings that stay and
+    whose reason counts days. The counts are those of a whole evaluation.
     """
     scope = Scope(today, ruleset)
     before = Scope(replace(today, now=datetime.combine(date.fromordinal(last.day), time(12), today.zone)), ruleset)
-    _touch(connection, scope, before)
-    _list_counting(connection, scope, before)
-    prepare(connection, today, f"item WHERE id IN ({_SEEN})")
-    columns = ", ".join(_columns(connection, ruleset))
-    connection.execute("DROP TABLE IF EXISTS temp.touched_item")
-    connection.execute(
-        f"CREATE TEMP TABLE touched_item AS SELECT {columns} FROM work_item WHERE id IN (SELECT id FROM temp.touched)"
-    )
-    evaluation = find(connection, scope, "temp.touched_item", _considered(connection, last))
-    failures = (*evaluation.failures, *_reword(connection, ruleset))
-    return Evaluation(_whole_counts(connection, ruleset, evaluation, last), failures)
+    followed = [position for position in range(len(ruleset.rules)) if position not in anew]
+    _touch(connection, scope, before, followed)
+    groups = _cross(connection, scope, before, followed)
+    prepare(connection, today)
+    clear(connection)
+    parts = [(followed, _TOUCHED), *((positions, _CROSSED.format(positions[0])) for positions in groups)]
+    knowing = replace(scope, doubts=doubts_of(connection.execute(_MASKS)))
+    considered = _considered(connection, last)
+    found = [find(connection, knowing, positions, items, considered) for positions, items in parts]
+    whole = Evaluation(())
+    if anew:
+        whole = find(
+            connection, replace(scope, doubts=doubts_of_all(connection)), sorted(anew), "temp.work_item", considered
+        )
+    reworded = dict(_reword(connection, [ruleset.rules[position] for position in followed], scope, before))
+    failed = dict(failure for part in (*found, whole) for failure in part.failures) | reworded
+    return Evaluation(_counts(connection, ruleset, found, whole, last, considered, failed), tuple(failed.items()))
 
 
-_SEEN = "SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.counting"
+_TOUCHED = "(SELECT * FROM temp.work_item WHERE id IN (SELECT id FROM temp.touched))"
+_CROSSED = "(SELECT * FROM temp.work_item WHERE id IN (SELECT item_id FROM temp.crossed WHERE position = {}))"
+_MASKS = (
+    "SELECT DISTINCT unknown, outcome_unknown FROM temp.work_item "
+    "WHERE id IN (SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.crossed)"
+)
 
 
 def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> None:
@@ -131,7 +168,8 @@ def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Non
 
     Only once they are needed: they would cost a first pull of many items more than anything else.
     """
-    for column in sorted({column for column, _ in _cuts(Scope(today, ruleset))}):
+    scope = Scope(today, ruleset)
+    for column in sorted({column for rule in ruleset.rules for column, _ in cuts(rule, scope)}):
         name = f"item_by_{column}"
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON item ({column}) WHERE {column} IS NOT NULL")
 
@@ -139,24 +177,63 @@ def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Non
 # What is touched
 
 
-def _touch(connection: sqlite3.Connection, scope: Scope, before: Scope) -> None:
+def _touch(connection: sqlite3.Connection, scope: Scope, before: Scope, followed: Sequence[int]) -> None:
+    """List the items about which every rule is asked again: what was written, and what takes something from that."""
     connection.execute("DROP TABLE IF EXISTS temp.touched")
     connection.execute("CREATE TEMP TABLE touched (id INTEGER PRIMARY KEY)")
     touch = "INSERT OR IGNORE INTO temp.touched SELECT"
     connection.execute(f"{touch} item_id FROM dirty")
-    heirs = f"{touch} id FROM item WHERE outcome_id <> id AND outcome_id IN"
-    connection.execute(f"{heirs} (SELECT item_id FROM dirty)")
-    if any(Subject("parent_key") in _subjects(rule) for rule in scope.ruleset.rules):
-        connection.execute(f"{touch} id FROM item WHERE parent_id IN (SELECT item_id FROM dirty)")
-    if _asked(scope.ruleset) & {"sponsor_above"}:
+    connection.execute(f"{touch} id FROM item WHERE {_HEIRS} (SELECT item_id FROM dirty WHERE kin)")
+    everything = set[str]().union(*(asked(rule) for rule in scope.ruleset.rules))
+    if "parent_key" in everything:
+        connection.execute(f"{touch} id FROM item WHERE parent_id IN (SELECT item_id FROM dirty WHERE kin)")
+    if "sponsor_above" in everything:
         connection.execute(f"{touch} id FROM ({_DESCENDANTS})")
-    for column, after, until in _moved(scope, before):
-        aged = f"id FROM item WHERE {column} > ? AND {column} <= ?"
-        connection.execute(f"{touch} {aged}", (after, until))
-        if column == _REVIEWED:
-            connection.execute(f"{heirs} (SELECT {aged})", (after, until))
-    if _asked(scope.ruleset) & _BELOW:
+    if everything & _BELOW:
+        for position in followed:
+            rule = scope.ruleset.rules[position]
+            for moved in ranges(rule, scope, before) if asked(rule) & _BELOW else ():
+                for sql in _moved_sql(moved):
+                    connection.execute(f"{touch} {sql}", moved[1:])
         connection.execute(f"{touch} id FROM ({_ANCESTORS})")
+
+
+_HEIRS = "outcome_id <> id AND outcome_id IN"
+
+
+def _moved_sql(moved: Range) -> Iterator[str]:
+    """What to select of the items whose day lies in the range, and of those that share it with them."""
+    column = moved[0]
+    aged = f"id FROM item WHERE {column} > ? AND {column} <= ?"
+    yield aged
+    if column == REVIEWED:
+        yield f"id FROM item WHERE {_HEIRS} (SELECT {aged})"
+
+
+def _cross(connection: sqlite3.Connection, scope: Scope, before: Scope, followed: Sequence[int]) -> list[list[int]]:
+    """List the items that a threshold passed over, each with the rules whose it is.
+
+    Returns the positions of rules by what passed over the same days, and so is asked about the same items.
+    """
+    connection.execute("DROP TABLE IF EXISTS temp.crossed")
+    connection.execute(
+        "CREATE TEMP TABLE crossed (position INTEGER, rule TEXT, item_id INTEGER, PRIMARY KEY (position, item_id)) "
+        "WITHOUT ROWID"
+    )
+    groups = defaultdict[tuple[Range, ...], list[int]](list)
+    for position in followed:
+        rule = scope.ruleset.rules[position]
+        moved = ranges(rule, scope, before)
+        if moved and not asked(rule) & _BELOW:
+            groups[moved].append(position)
+            for each in moved:
+                for sql in _moved_sql(each):
+                    connection.execute(
+                        f"INSERT OR IGNORE INTO temp.crossed SELECT ?, ?, id FROM (SELECT {sql}) "
+                        "WHERE id NOT IN (SELECT id FROM temp.touched)",
+                        (position, rule.id, *each[1:]),
+                    )
+    return list(groups.values())
 
 
 _DESCENDANTS = (
@@ -169,108 +246,22 @@ _ANCESTORS = (
 )
 
 
-def _asked(ruleset: RuleSet) -> set[str]:
-    """The columns that any rule asks about."""
-    return {subject.name for rule in ruleset.rules for subject in _subjects(rule) if not subject.custom}
-
-
-def _moved(scope: Scope, before: Scope) -> Iterator[tuple[str, int, int]]:
-    """The days that cut-offs passed over: column, the last day before them, and the last of them."""
-    ranges = {
-        (column, min(was, now), max(was, now))
-        for (column, was), (_, now) in zip(_cuts(before), _cuts(scope), strict=True)
-        if was != now
-    }
-    yield from sorted(ranges)
-
-
-def _cuts(scope: Scope) -> Iterator[tuple[str, int]]:
-    """Every column of days that a rule compares with a day that moves, and that day; always in the same order."""
-    for rule in scope.ruleset.rules:
-        for test in _tests(rule):
-            for word in test.words:
-                yield from _word_cuts(word, test.subject, scope)
-        if Subject("outcome_grade") in _subjects(rule):
-            yield _REVIEWED, scope.ordinal - scope.today.review_days - 1
-
-
-def _tests(rule: Rule) -> Iterator[Test]:
-    yield from tests_of(rule.when)
-    if rule.ladder is not None:
-        for override in rule.ladder.overrides:
-            yield from tests_of(override.when)
-        for step in rule.ladder.all_steps():
-            yield steps_test(rule.ladder, step)
-
-
-def _subjects(rule: Rule) -> set[Subject]:
-    """Everything that the rule's answer or its reason depends on."""
-    return subjects_of(rule) | {part for part in rule.says if isinstance(part, Subject)}
-
-
-def _word_cuts(word: Word, subject: Subject, scope: Scope) -> Iterator[tuple[str, int]]:
-    counted = None if subject.custom else _AGED.get(subject.name)
-    day = f"{counted.moment if counted else subject.name}_day"
-    match word:
-        case Amount(how, number) if counted:
-            for days in (floor(number), ceil(number)):
-                yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=counted.business))
-        case Ago(how, days, business):
-            yield day, scope.ordinal
-            yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=business))
-        case Past():
-            yield day, scope.ordinal - 1
-        case Within(days):
-            yield day, scope.ordinal - 1
-            yield day, scope.ordinal + days
-
-
-def _day_cuts(how: How, days: int, scope: Scope, *, business: bool) -> Iterator[int]:
-    for calendar in scope.today.calendars:
-        if how is not How.AT_LEAST and how is not How.UNDER:
-            yield scope.latest(days, business=business, calendar=calendar)
-        if how is not How.OVER and how is not How.AT_MOST:
-            yield scope.latest(days - 1, business=business, calendar=calendar)
-
-
-def _columns(connection: sqlite3.Connection, ruleset: RuleSet) -> list[str]:
-    """The view's columns, without the long ones that no rule asks about."""
-    asked = {"fields" if subject.custom else subject.name for rule in ruleset.rules for subject in _subjects(rule)}
-    names = [row[1] for row in connection.execute("PRAGMA temp.table_info(work_item)")]
-    return [name for name in names if name in asked or name not in _AROUND | {"description", "fields"}]
-
-
 # Reasons that count days
 
 
-def _list_counting(connection: sqlite3.Connection, scope: Scope, before: Scope) -> None:
-    """The findings of items that are not touched, and whose reason says another number than the last time."""
-    connection.execute("DROP TABLE IF EXISTS temp.counting")
-    connection.execute("CREATE TEMP TABLE counting (rule TEXT, item_id INTEGER, PRIMARY KEY (rule, item_id))")
-    rules = [rule.id for rule in scope.ruleset.rules if _counts_days(rule)]
-    if rules and scope.ordinal != before.ordinal:
-        marks = ", ".join("?" for _ in rules)
-        connection.execute(
-            f"INSERT INTO temp.counting SELECT rule, item_id FROM finding WHERE rule IN ({marks}) "
-            "AND item_id NOT IN (SELECT id FROM temp.touched)",
-            rules,
-        )
-
-
-def _counts_days(rule: Rule) -> bool:
-    return any(isinstance(part, Subject) and not part.custom and part.name in _AGED for part in rule.says)
-
-
-def _reword(connection: sqlite3.Connection, ruleset: RuleSet) -> Iterator[tuple[str, str]]:
+def _reword(
+    connection: sqlite3.Connection, rules: Sequence[Rule], scope: Scope, before: Scope
+) -> Iterator[tuple[str, str]]:
+    """List the findings of items that are not touched, and whose reason says another number than the last time."""
     connection.execute("DROP TABLE IF EXISTS temp.reworded")
     connection.execute("CREATE TEMP TABLE reworded (item_id INTEGER, rule TEXT, reason TEXT)")
-    for rule in ruleset.rules:
-        if _counts_days(rule):
+    for rule in rules:
+        if scope.ordinal != before.ordinal and counts_days(rule):
             reason = says_sql(rule.says)
             try:
                 connection.execute(
-                    f"INSERT INTO temp.reworded SELECT id, ?, {reason.text} FROM work_item "
-                    "WHERE id IN (SELECT item_id FROM temp.counting WHERE rule = ?)",
+                    f"INSERT INTO temp.reworded SELECT id, ?, {reason.text} FROM temp.work_item WHERE id IN "
+                    "(SELECT item_id FROM finding WHERE rule = ? AND item_id NOT IN (SELECT id FROM temp.touched))",
                     (rule.id, *reason.values, rule.id),
                 )
             except sqlite3.Error as error:
@@ -287,24 +278,51 @@ def _considered(connection: sqlite3.Connection, last: Last) -> int:
     return last.considered + int(row[0])
 
 
-def _whole_counts(
-    connection: sqlite3.Connection, ruleset: RuleSet, evaluation: Evaluation, last: Last
+def _counts(
+    connection: sqlite3.Connection,
+    ruleset: RuleSet,
+    found: Sequence[Evaluation],
+    whole: Evaluation,
+    last: Last,
+    considered: int,
+    failed: Collection[str],
 ) -> tuple[RuleCount, ...]:
-    """The last counts, less what the touched items had part in them, and with what they have now."""
-    gone = dict(
-        connection.execute(
-            "SELECT rule, count(*) FROM finding WHERE item_id IN (SELECT id FROM temp.touched) GROUP BY rule"
-        ).fetchall()
+    """The last counts, less what the items that were asked about had part in them, and with what they have now."""
+    gone, now = _had(connection), Counter[str]()
+    unsure = Counter[str]()
+    for part in found:
+        for count in part.counts:
+            now[count.rule] += count.matched
+            unsure[count.rule] += count.unknown
+    counts = {count.rule: count for count in whole.counts}
+    for position, rule in enumerate(ruleset.rules):
+        if rule.id not in counts and rule.id not in failed:
+            matched, unknown = last.counts[rule.id]
+            unknown -= _was_unsure(connection, position) if unknown else 0
+            matched, unknown = matched - gone[rule.id] + now[rule.id], unknown + unsure[rule.id]
+            counts[rule.id] = RuleCount(rule.id, matched, considered, unknown)
+    return tuple(counts[rule.id] for rule in ruleset.rules if rule.id in counts)
+
+
+def _had(connection: sqlite3.Connection) -> Counter[str]:
+    """How many findings each rule had among the items that it was asked about again."""
+    return Counter(
+        dict(
+            connection.execute(
+                "SELECT rule, count(*) FROM (SELECT rule FROM finding WHERE item_id IN (SELECT id FROM temp.touched) "
+                "UNION ALL SELECT f.rule FROM temp.crossed c CROSS JOIN finding f "
+                "ON f.rule = c.rule AND f.item_id = c.item_id) GROUP BY rule"
+            ).fetchall()
+        )
     )
-    positions = {rule.id: position for position, rule in enumerate(ruleset.rules)}
-    counts = []
-    for count in evaluation.counts:
-        matched, unknown = last.counts[count.rule]
-        if unknown:
-            unknown -= connection.execute(
-                "SELECT count(*) FROM main.unsure WHERE rule = ? AND item_id IN (SELECT id FROM temp.touched)",
-                (positions[count.rule],),
-            ).fetchone()[0]
-        matched -= gone.get(count.rule, 0)
-        counts.append(RuleCount(count.rule, matched + count.matched, count.considered, unknown + count.unknown))
-    return tuple(counts)
+
+
+def _was_unsure(connection: sqlite3.Connection, position: int) -> int:
+    count: int = connection.execute(
+        f"SELECT count(*) FROM main.unsure WHERE rule = ? AND {AGAIN}", (position, position)
+    ).fetchone()[0]
+    return count
+
+
+AGAIN = "item_id IN (SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.crossed WHERE position = ?)"
+"""SQL for the items that the rule at a position was asked about again."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from rules.calendar import CalendarTerms
 from rules.places import Places
 from rules.possible import can_match
-from rules.reader import Mistakes, read_rule
+from rules.reader import Known, Mistakes, read_rule
 from rules.ruleset import Rule, RuleSet
 from rules.schema import schema
 from rules.text import fold
@@ -60,42 +61,51 @@ class _FileError(Exception):
 
 def builtin_files() -> list[Path]:
     """The rule packs that are shipped, by name."""
-    return sorted((Path(__file__).parent / "builtin").glob("*.toml"))
+    return sorted(_BUILTIN.glob("*.toml"))
 
 
-def load(files: Sequence[Path], *, prefix: str = "") -> RuleSet:
+def load(files: Sequence[Path], *, prefix: str = "", calendars: Mapping[str, CalendarTerms] | None = None) -> RuleSet:
     """The rules of all files, in the order given. Every label must begin with `prefix`.
 
-    Raises RuleErrors with all mistakes of all files.
+    `calendars` are those that tests may name, where they are to be run. Raises RuleErrors with all
+    mistakes of all files.
     """
     rules: list[Rule] = []
     problems: list[Problem] = []
+    taken: dict[str, str] = {}
     if not files:
         raise RuleErrors([Problem("rules", 1, "", "", "there is no rule file: name at least one in the config")])
     for file in files:
-        found, wrong = _load_file(file, prefix)
+        found, wrong = _load_file(file, Known(prefix, calendars), taken)
         rules += found
         problems += wrong
-    problems += _duplicates(rules)
     if problems:
         raise RuleErrors(problems)
-    return RuleSet(tuple(rules), tuple(str(file) for file in files), prefix)
+    return RuleSet(tuple(rules), tuple(map(_name_of, files)), prefix)
 
 
-def _load_file(file: Path, prefix: str) -> tuple[list[Rule], list[Problem]]:
+_BUILTIN = Path(__file__).parent / "builtin"
+
+
+def _name_of(file: Path) -> str:
+    """What a file is called in messages: as it was given, but for a shipped pack, which lies where nobody looks."""
+    return f"builtin/{file.name}" if file.parent == _BUILTIN else str(file)
+
+
+def _load_file(file: Path, known: Known, taken: dict[str, str]) -> tuple[list[Rule], list[Problem]]:
+    name = _name_of(file)
     try:
         text = _text_of(file)
         entries = _entries(_parse(text))
     except _FileError as error:
-        return [], [Problem(str(file), error.line, "", "", str(error))]
+        return [], [Problem(name, error.line, "", "", str(error))]
     places, rules, problems = Places(text), list[Rule](), list[Problem]()
     for number, entry in enumerate(entries):
-        mistakes = Mistakes()
-        path = ("rule", number)
-        rule = read_rule(entry, str(file), path, places, prefix, mistakes)
-        name = entry.get("id")
-        for at, field, why in mistakes:
-            problems.append(Problem(str(file), places.line(at), name if isinstance(name, str) else "", field, why))
+        mistakes, path = Mistakes(), ("rule", number)
+        rule = read_rule(entry, name, path, places, known, mistakes)
+        rule_id = entry["id"] if isinstance(entry.get("id"), str) else ""
+        problems += [Problem(name, places.line(at), str(rule_id), field, why) for at, field, why in mistakes]
+        problems += _duplicate(name, places.line(path), str(rule_id), taken)
         if rule is not None:
             rules.append(rule)
     return rules, problems
@@ -141,15 +151,15 @@ def _entries(document: dict[str, object]) -> list[dict[str, object]]:
     return entries
 
 
-def _duplicates(rules: Sequence[Rule]) -> list[Problem]:
-    first: dict[str, Rule] = {}
-    problems = []
-    for rule in rules:
-        other = first.setdefault(fold(rule.id), rule)
-        if other is not rule:
-            why = f"this id is taken by the rule in {other.file}:{other.line}: give one of them another"
-            problems.append(Problem(rule.file, rule.line, rule.id, "id", why))
-    return problems
+def _duplicate(file: str, line: int, rule_id: str, taken: dict[str, str]) -> list[Problem]:
+    """The mistake of an id that another rule has; `taken` says where each first stands."""
+    key = fold(rule_id)
+    if key in taken:
+        why = f"this id is taken by the rule in {taken[key]}: give one of them another"
+        return [Problem(file, line, rule_id, "id", why)]
+    if key:
+        taken[key] = f"{file}:{line}"
+    return []
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 
-from rules import escape, words
+from rules import casecalendar, escape, words
+from rules.calendar import CalendarTerms
 from rules.clauses import Clause, Group, Joint, Subject, Test, tests_of
 from rules.columns import ANSWERABLE, COLUMNS, Kind
 from rules.places import Path, Places
@@ -32,7 +34,7 @@ RULE_KEYS = {
 LADDER_KEYS = ("measure", "steps", "override")
 STEP_KEYS = ("over", "label")
 OVERRIDE_KEYS = ("when", "steps")
-TEST_KEYS = ("now", "item", "history", "expect", "later")
+TEST_KEYS = ("now", "item", "history", "calendar", "expect", "later")
 HISTORY_KEYS = ("on", "status", "status_category")
 LATER_KEYS = ("on", "expect")
 IN_HISTORY = ("status", "status_category", "status_since")
@@ -67,11 +69,21 @@ class Mistakes:
         return len(self._found)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What config says that rule files must agree with."""
+
+    prefix: str = ""
+    """All labels begin with it."""
+    calendars: Mapping[str, CalendarTerms] | None = None
+    """Those that tests may name; None where tests will not be run, so that it does not matter."""
+
+
 class _Reader:
     """Reads one rule; every method takes the path of what it reads, and gives nothing where that is a mistake."""
 
-    def __init__(self, prefix: str, places: Places, mistakes: Mistakes) -> None:
-        self.prefix, self.places, self.mistakes = prefix, places, mistakes
+    def __init__(self, known: Known, places: Places, mistakes: Mistakes) -> None:
+        self.prefix, self.calendars, self.places, self.mistakes = known.prefix, known.calendars, places, mistakes
 
     def wrong(self, path: Path, field: str, why: str) -> None:
         self.mistakes.add(path, field, why)
@@ -103,16 +115,16 @@ class _Reader:
             return None
         return text
 
-    def label(self, entry: dict[str, object], path: Path) -> str | None:
-        text = self.text(entry, "label", path, "label")
+    def label(self, entry: dict[str, object], path: Path, field: str = "label") -> str | None:
+        text = self.text(entry, "label", path, field)
         if text is None:
             return None
         if not text.startswith(self.prefix):
             why = f'"{text}" must begin with "{self.prefix}", which marks the labels that are ours'
-            self.wrong((*path, "label"), "label", why)
+            self.wrong((*path, "label"), field, why)
         elif not text.isprintable() or len(text) > LONGEST_LABEL or text == self.prefix:
             why = f"a label is one line of at most {LONGEST_LABEL} characters, and more than its prefix"
-            self.wrong((*path, "label"), "label", why)
+            self.wrong((*path, "label"), field, why)
         else:
             return text
         return None
@@ -263,7 +275,7 @@ class _Reader:
         entry = self.table(value, path, "ladder.steps", STEP_KEYS)
         if entry is None:
             return None
-        label, over = self.label(entry, path), entry.get("over")
+        label, over = self.label(entry, path, "ladder.steps.label"), entry.get("over")
         if isinstance(over, bool) or not isinstance(over, int | float):
             self.wrong((*path, "over"), "ladder.steps", "each step needs a number: over = 10")
             return None
@@ -315,7 +327,21 @@ class _Reader:
         history = self.history(entry, path, item, _day_of(now))
         first = Moment(now, self.expected(entry, path, "test.expect", labels), self.places.line(path))
         later = self.later(entry, path, labels, _day_of(now))
-        return Case(tuple(sorted(item.items())), (first, *later), history)
+        calendar = self.calendar(entry, path)
+        return Case(tuple(sorted(item.items())), (first, *later), history, calendar)
+
+    def calendar(self, entry: dict[str, object], path: Path) -> str | CalendarTerms | None:
+        """The test's own calendar; none where there is a mistake, or it counts plain weeks."""
+        if "calendar" not in entry:
+            return None
+        try:
+            calendar = casecalendar.read(entry["calendar"])
+            if self.calendars is not None:
+                casecalendar.check(calendar, self.calendars)
+        except ValueError as error:
+            self.wrong((*path, "calendar"), "test.calendar", str(error))
+            return None
+        return calendar
 
     def history(self, entry: dict[str, object], path: Path, item: dict[str, object], first: date) -> tuple[Came, ...]:
         """Where the item stood, rising in time; none where there is a mistake, or no history."""
@@ -456,10 +482,10 @@ def _kind(value: object) -> str:
 
 
 def read_rule(
-    entry: dict[str, object], file: str, path: Path, places: Places, prefix: str, mistakes: Mistakes
+    entry: dict[str, object], file: str, path: Path, places: Places, known: Known, mistakes: Mistakes
 ) -> Rule | None:
     """The rule, or None where `mistakes` says what is wrong with it."""
-    reader = _Reader(prefix, places, mistakes)
+    reader = _Reader(known, places, mistakes)
     reader.table(entry, path, "", tuple(RULE_KEYS))
     rule_id, says = reader.id(entry, path), reader.says(entry, path)
     when = reader.clause(entry.get("when", {}), (*path, "when"), "when")

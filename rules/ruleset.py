@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from rules.clauses import Clause, Subject, holds_sql
+from rules.calendar import CalendarTerms
+from rules.clauses import Clause, Expression, Subject, expressions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Case:
     """`now`, and each of `later`; never none, and in the order of time."""
     history: tuple[Came, ...] = ()
     """Where the item stood, oldest first; begins on the first moment's day or before. Empty: as `item` says."""
+    calendar: str | CalendarTerms | None = None
+    """Whose business days count: by name, or described. None: plain weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,11 @@ class Rule:
         return tuple(dict.fromkeys(step.label for step in self.ladder.all_steps()))
 
     @property
-    def holds_sql(self) -> bool:
-        """Whether a condition of it uses the escape, and so may fail or take long."""
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every use of the escape `sql` in it."""
         overrides = self.ladder.overrides if self.ladder else ()
-        return any(holds_sql(clause) for clause in (self.when, *(override.when for override in overrides)))
+        clauses = (self.when, *(override.when for override in overrides))
+        return tuple(expression for clause in clauses for expression in expressions_of(clause))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 
 from rules.clauses import COUNTED, Subject
 from rules.columns import Kind
-from rules.compile import Sql, where_known
+from rules.compile import Doubts, Sql, where_known
 
 LONGEST = 200
 """Characters of one value in a reason."""
@@ -23,6 +23,11 @@ def day_sql(ordinal: str) -> str:
     return f"(CAST(strftime('%d', {julian}) AS INTEGER) || ' ' || {month} || ' ' || strftime('%Y', {julian}))"
 
 
+def wrote(parts: tuple[str | Subject, ...]) -> str:
+    """The sentence as it stands in the rule file."""
+    return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in parts)
+
+
 def says_sql(parts: tuple[str | Subject, ...]) -> Sql:
     """The sentence with its values in their places."""
     pieces = [Sql("?", (part,)) if isinstance(part, str) else value_sql(part) for part in parts]
@@ -31,7 +36,7 @@ def says_sql(parts: tuple[str | Subject, ...]) -> Sql:
 
 def value_sql(subject: Subject, empty: str = "nothing") -> Sql:
     """What is in the subject, for people: never NULL."""
-    known = where_known(subject, Sql(f"ifnull({_shown(subject)}, '{empty}')"))
+    known = where_known(subject, Sql(f"ifnull({_shown(subject)}, '{empty}')"), Doubts())
     return Sql(f"ifnull({known.text}, 'unknown')", known.values)
 
 

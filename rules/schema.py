@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from rules.columns import COLUMNS, Column, Kind
-from rules.reader import RULE_KEYS
-from rules.words import FORMS
-
-_TYPES: dict[Kind, list[str]] = {
-    Kind.TEXT: ["string", "array"],
-    Kind.CATEGORY: ["string", "array"],
-    Kind.GRADE: ["string", "array"],
-    Kind.DATE: ["string"],
-    Kind.NUMBER: ["string", "number"],
-    Kind.PEOPLE: ["string", "array"],
-    Kind.LABELS: ["string"],
-}
+from rules.calendar import WEEKDAYS
+from rules.columns import ANSWERABLE, COLUMNS, Column, Kind
+from rules.reader import DERIVED_FROM, RULE_KEYS, UNTESTABLE
+from rules.words import FORMS, NO_TEXT, PATTERNS
 
 
 def schema() -> dict[str, Any]:
@@ -50,6 +42,7 @@ def _text(description: str = "") -> dict[str, Any]:
 
 
 def _table(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """A table of these keys and no others."""
     return {"type": "object", "additionalProperties": False, "properties": properties, "required": list(required)}
 
 
@@ -70,7 +63,7 @@ def _condition() -> dict[str, Any]:
     # updated_at is left out: our own labels move it
     columns = {name: _value(column) for name, column in COLUMNS.items() if name != "updated_at"}
     groups = {name: {"$ref": "#/$defs/conditions"} for name in ("any", "all", "none")}
-    fields = {"type": "object", "minProperties": 1, "additionalProperties": {"type": _TYPES[Kind.TEXT]}}
+    fields = {"type": "object", "minProperties": 1, "additionalProperties": _words(Kind.TEXT)}
     return {
         "type": "object",
         "minProperties": 1,
@@ -80,7 +73,31 @@ def _condition() -> dict[str, Any]:
 
 
 def _value(column: Column) -> dict[str, Any]:
-    return {"type": _TYPES[column.kind], "description": column.help, "examples": list(FORMS[column.kind])}
+    return {"description": column.help, "examples": list(FORMS[column.kind]), **_words(column.kind)}
+
+
+def _words(kind: Kind) -> dict[str, Any]:
+    """What may stand to the right of a column. It may let more pass than the loader does, and never less."""
+    if kind in (Kind.TEXT, Kind.PEOPLE):
+        word = {"type": "string", "pattern": r"\S", "not": {"pattern": _whole(NO_TEXT[kind])}}
+        return {"anyOf": [word, {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": r"\S"}}]}
+    words: list[dict[str, Any]] = [{"type": "string", "pattern": _whole(PATTERNS[kind])}]
+    if kind in (Kind.CATEGORY, Kind.GRADE):
+        words.append({"type": "array", "minItems": 1, "items": words[0]})
+    if kind is Kind.NUMBER:
+        words.append({"type": "number"})
+    return {"anyOf": [*words, _DAY]} if kind is Kind.DATE else {"anyOf": words}
+
+
+def _whole(pattern: str) -> str:
+    """A regular expression of Python's, in any case and over lines, as JSON Schema has it: without flags or names."""
+
+    def plain(match: re.Match[str]) -> str:
+        escaped, letter = match[1], match[2]
+        return escaped or (f"[{letter.lower()}{letter.upper()}]" if letter else r"[\s\S]")
+
+    unnamed = re.sub(r"\(\?P<[a-z]+>", "(?:", pattern)
+    return "^(?:" + re.sub(r"(\\.)|([A-Za-z])|\.", plain, unnamed) + ")$"
 
 
 def _ladder() -> dict[str, Any]:
@@ -92,14 +109,45 @@ def _ladder() -> dict[str, Any]:
 
 
 def _test() -> dict[str, Any]:
-    expect = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    came = _table({"on": {}, "status": _text(), "status_category": {"type": "string"}}, "on", "status")
-    later = _table({"on": {}, "expect": expect}, "on", "expect")
+    expect = {"anyOf": [{"type": "string"}, _TEXTS]}
+    came = _table({"on": _DAY, "status": _text(), "status_category": _ITEM_VALUES[Kind.CATEGORY]}, "on", "status")
+    later = _table({"on": _DAY, "expect": expect}, "on", "expect")
     properties = {
-        "now": {},
-        "item": {"type": "object"},
+        "now": _DAY_OR_TIME,
+        "item": _item(),
         "history": {"type": "array", "minItems": 1, "items": came},
+        "calendar": {"anyOf": [_text(), _calendar()]},
         "expect": expect,
         "later": {"type": "array", "items": later},
     }
     return _table(properties, "now", "item", "expect")
+
+
+_TEXTS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+# Editors hand TOML's days and times on as text.
+_DAY = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
+_DAY_OR_TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d([Tt ]\d\d:.*)?$"}
+_ITEM_VALUES: dict[Kind, dict[str, Any]] = {
+    Kind.TEXT: {"type": "string"},
+    Kind.CATEGORY: {"type": "string", "pattern": _whole(r"\s*(?:todo|in[\s_]+progress|done)\s*")},
+    Kind.DATE: _DAY_OR_TIME,
+    Kind.NUMBER: {"type": "number"},
+    Kind.PEOPLE: _TEXTS,
+    Kind.LABELS: _TEXTS,
+}
+
+
+def _item() -> dict[str, Any]:
+    written = [column for column in COLUMNS.values() if column.name not in (*DERIVED_FROM, *UNTESTABLE)]
+    columns = {column.name: {"description": column.help, **_ITEM_VALUES[column.kind]} for column in written}
+    unknown = {"type": "array", "items": {"enum": list(ANSWERABLE)}}
+    return _table(
+        {**columns, "fields": {"type": "object", "additionalProperties": {"type": "string"}}, "unknown": unknown}
+    )
+
+
+def _calendar() -> dict[str, Any]:
+    weekend = {"type": "array", "maxItems": 6, "items": {"type": "string", "pattern": _whole("|".join(WEEKDAYS))}}
+    days_off = {"type": "array", "items": _DAY}
+    whole = _table({"country": _text(), "region": _text(), "weekend": weekend, "days_off": days_off})
+    return {**whole, "minProperties": 1, "dependentRequired": {"region": ["country"]}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, tzinfo
@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
-from rules.calendar import Calendar
+from rules.calendar import Calendar, CalendarTerms
+from rules.casecalendar import resolve as resolve_calendar
 from rules.columns import COLUMNS, Kind
 from rules.described import Finder
 from rules.engine import evaluate
@@ -37,6 +38,10 @@ class Terms:
     review_days: int = 92
     placeholders: tuple[str, ...] = SHIPPED
     finder: Finder = _FINDER
+    calendars: Mapping[str, CalendarTerms] = field(default_factory=dict)
+    """Those that config names, sorted by name: a test may ask for one of them."""
+    usual: CalendarTerms = field(default_factory=CalendarTerms)
+    """The calendar of items for which config names none; `capture` writes it where it is not plain weeks."""
 
     @cached_property
     def grader(self) -> Grader:
@@ -46,6 +51,12 @@ class Terms:
     def today(self, now: date | datetime) -> Today:
         """The frozen clock of a test."""
         return Today(moment_of(now, self.zone), self.zone, self.calendar, self.review_days, self.placeholders)
+
+    def under(self, case: Case) -> Terms:
+        """With the calendar that the test asks for. Raises ValueError where there is no such."""
+        if case.calendar is None:
+            return self
+        return replace(self, calendar=resolve_calendar(case.calendar, self.calendars, case.moments[0].now.year))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +101,11 @@ def run(ruleset: RuleSet, terms: Terms) -> list[TestResult]:
 
 
 def run_case(ruleset: RuleSet, case: Case, name: str, file: str, terms: Terms) -> list[TestResult]:
-    """One test against all rules of the set, at each of its moments; `name` and `file` say where it stands."""
-    results: list[TestResult] = []
+    """One test against all rules of the set, at each of its moments; `name` and `file` say where it stands.
+
+    Raises ValueError for a calendar that is not there: the loader refuses it, where it knows the calendars.
+    """
+    results, terms = list[TestResult](), terms.under(case)
     for number, moment in enumerate(case.moments):
         with item_at(case, moment, terms) as connection:
             got, because = _got(connection, ruleset, moment, terms.today(moment.now))

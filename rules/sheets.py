@@ -10,12 +10,13 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 
-from rules import words
+from rules import casecalendar, words
+from rules.calendar import CalendarTerms
 from rules.columns import COLUMNS, Kind
 from rules.loader import Problem, RuleErrors
 from rules.reader import DERIVED_FROM, UNTESTABLE, item_mistake
@@ -26,7 +27,7 @@ SUFFIXES = (".csv", ".xlsx")
 LARGEST = 20_000_000
 """Bytes of a table, unpacked."""
 
-_OWN = ("now", "expect", "note")
+_OWN = ("now", "calendar", "expect", "note")
 _WORDS = (*_OWN, *(name for name in COLUMNS if name not in DERIVED_FROM and name not in UNTESTABLE), "unknown")
 _CUSTOM = re.compile(r'fields\.\s*(?:"([^"]+)"|(.+))', re.I)
 
@@ -43,8 +44,11 @@ class Row:
     case: Case
 
 
-def read(file: Path, labels: Iterable[str]) -> list[Row]:
-    """The rows of a table, whose `expect` may name these labels. Raises RuleErrors with all mistakes."""
+def read(file: Path, labels: Iterable[str], calendars: Mapping[str, CalendarTerms]) -> list[Row]:
+    """The rows of a table, whose `expect` may name these labels, and `calendar` these besides countries.
+
+    Raises RuleErrors with all mistakes.
+    """
     problems: list[Problem] = []
     rows: list[Row] = []
     lines = list(_lines(file))
@@ -52,7 +56,7 @@ def read(file: Path, labels: Iterable[str]) -> list[Row]:
     for line, cells in lines[1:]:
         given = {name: cell for name, cell in zip(head, cells, strict=False) if cell not in (None, "")}
         if any(value is not None and str(value).strip() for value in given.values()):
-            rows += _row(file, line, given, sorted(labels), problems)
+            rows += _row(file, line, given, Known(sorted(labels), calendars), problems)
     if not rows and not problems:
         problems.append(Problem(str(file), 1, "", "", "there are no rows below the headings: write one for each item"))
     if problems:
@@ -84,13 +88,24 @@ def _strange(name: str) -> str:
     return f'there is no column "{name}"{words.meant(name, _WORDS)}; notes go below the heading "note"'
 
 
-def _row(file: Path, line: int, given: dict[str, object], labels: list[str], problems: list[Problem]) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What rows may name."""
+
+    labels: list[str]
+    calendars: Mapping[str, CalendarTerms]
+
+
+def _row(file: Path, line: int, given: dict[str, object], known: Known, problems: list[Problem]) -> list[Row]:
     """The row, or nothing where `problems` says what is wrong with it."""
-    item, fields, now, wrong = dict[str, object](), dict[str, object](), None, len(problems)
+    item, fields, wrong = dict[str, object](), dict[str, object](), len(problems)
+    now = calendar = None
     for name, cell in given.items():
         try:
             if name == "now":
                 now = _day(cell)
+            elif name == "calendar":
+                calendar = _calendar(cell, known)
             elif name.startswith("fields."):
                 fields[name.removeprefix("fields.")] = _text(cell)
             elif name and name not in _OWN:
@@ -98,16 +113,25 @@ def _row(file: Path, line: int, given: dict[str, object], labels: list[str], pro
         except _CellError as error:
             problems.append(Problem(str(file), line, "", name, str(error)))
     expect = frozenset(_list(given.get("expect", "")))
-    for label in sorted(expect - set(labels)):
-        why = f'no rule that is tested puts "{label}"{words.meant(label, labels)}'
+    for label in sorted(expect - set(known.labels)):
+        why = f'no rule that is tested puts "{label}"{words.meant(label, known.labels)}'
         problems.append(Problem(str(file), line, "", "expect", why))
     if now is None and "now" not in given:
         problems.append(Problem(str(file), line, "", "now", "write the day for which it is tested: 2026-03-20"))
     if now is None or len(problems) > wrong:
         return []
     whole = item | ({"fields": fields} if fields else {})
-    case = Case(tuple(sorted(whole.items())), (Moment(now, expect, line),))
+    case = Case(tuple(sorted(whole.items())), (Moment(now, expect, line),), calendar=calendar)
     return [Row(f"{_text(given.get('key', 'the item'))} on {now}", case)]
+
+
+def _calendar(cell: object, known: Known) -> str:
+    name = _text(cell)
+    try:
+        casecalendar.check(name, known.calendars)
+    except ValueError as error:
+        raise _CellError(str(error)) from None
+    return name
 
 
 def _value(name: str, cell: object) -> object:

@@ -28,6 +28,25 @@ def fold_sql(column: str) -> str:
     return ascii_or(column, f"lower(trim({column}, {_SPACES}))", "fold")
 
 
+def blank_sql(column: str) -> str:
+    """SQL for whether `fold` of a column leaves nothing; never NULL. Most texts show it by their first character."""
+    return f"CASE WHEN {column} BETWEEN '!' AND '~' THEN 0 ELSE ifnull({fold_sql(column)}, '') = '' END"
+
+
+def is_one_of_sql(column: str, count: int) -> str:
+    """SQL for whether `fold` of a column is one of so many parameters, which are folded; NULL of NULL.
+
+    NOCASE saves making a text in small letters of each row's; in folded texts there is nothing for it to do.
+    """
+    value = ascii_or(column, f"trim({column}, {_SPACES})", "fold")
+    return f"({value}) COLLATE NOCASE IN ({', '.join('?' * count)})"
+
+
+def contains_sql(column: str) -> str:
+    """SQL for whether a parameter, which is folded, is somewhere in `fold` of a column; NULL of NULL."""
+    return f"instr({ascii_or(column, f'lower({column})', 'fold')}, ?) > 0"
+
+
 def register(connection: sqlite3.Connection) -> None:
     """Give the connection the function that `fold_sql` calls."""
     connection.create_function("fold", 1, fold, deterministic=True)

@@ -45,10 +45,8 @@ _WITHIN = re.compile(r"within\s+(?P<days>\d+)\s+days?", re.I)
 _FIXED = re.compile(r"(?P<side>before|on|after)\s+(?P<day>\d{4}-\d\d-\d\d)", re.I)
 _RANK = re.compile(r"(?P<how>over|under|at least|at most)\s+(?P<grade>.+)", re.I)
 
-_RESERVED = re.compile(
-    rf"(?:{_HOWS}|within)\s+-?\d.*|never|never\s.*|past|(?:has|lacks)\s+.+|(?:before|after|on)\s+\d{{4}}-.*",
-    re.I | re.S,
-)
+_NO_NAME = rf"(?:{_HOWS}|within)\s+-?\d.*|never(?!\s+or\s)(?:\s.*)?|past|(?:before|after|on)\s+\d{{4}}-.*"
+_RESERVED = re.compile(rf"{_NO_NAME}|(?:has|lacks)\s+.+", re.I | re.S)
 """Words of other kinds: on a text they are more likely a mistake than a value."""
 
 _AMBIGUOUS = frozenset(
@@ -91,6 +89,26 @@ FORMS: dict[Kind, tuple[str, ...]] = {
     Kind.LABELS: ("has X", "lacks X", "missing", "present"),
 }  # fmt: skip
 """Examples of what may be written on each kind; `X` stands for a text of one's own."""
+
+
+_EITHER = r"(?:not\s+)?(?:(?:missing|never)\s+or\s+)?"
+_NAMES = {kind: "|".join(name.replace("_", r"[\s_]+") for name in names)
+          for kind, names in ((Kind.CATEGORY, CATEGORIES), (Kind.GRADE, GRADES))}  # fmt: skip
+
+PATTERNS: dict[Kind, str] = {
+    Kind.CATEGORY: _NAMES[Kind.CATEGORY],
+    Kind.GRADE: rf"(?:(?:over|under|at least|at most)\s+)?(?:{_NAMES[Kind.GRADE]})",
+    Kind.DATE: "|".join(("never", "past", _AGO.pattern, _WITHIN.pattern, _FIXED.pattern)),
+    Kind.NUMBER: rf"{_AMOUNT.pattern}|-?\d+(?:\.\d+)?",
+    Kind.LABELS: _HAS.pattern,
+}
+"""Regular expressions, in any case, of what `not` and `missing or` may stand before; kinds of text have none."""
+PATTERNS = {kind: rf"\s*{_EITHER}(?:missing|present|{pattern})\s*" for kind, pattern in PATTERNS.items()}
+NO_TEXT = {
+    Kind.TEXT: rf"\s*{_EITHER}(?:{_RESERVED.pattern})\s*",
+    Kind.PEOPLE: rf"\s*{_EITHER}(?:{_NO_NAME}|placeholder)\s*",
+}
+"""Likewise, what columns of text refuse because it asks about something else."""
 
 
 class WordError(ValueError):
@@ -148,6 +166,9 @@ def _text(subject: Subject, text: str) -> Word:
     contains = _CONTAINS.fullmatch(text)
     if contains:
         return Contains(_value(contains["text"]))
+    rank = _RANK.fullmatch(text)
+    if rank and "_".join(fold(rank["grade"]).split()) in GRADES:
+        raise WordError(f'"{text}" is for outcome_grade, and {subject} is text: ask that one{_exactly(text)}')
     if _RESERVED.fullmatch(text):
         raise WordError(f'{subject} is text, and "{text}" asks about something else: {_forms(subject)}{_exactly(text)}')
     return OneOf((_value(text),))
@@ -271,7 +292,7 @@ def _list(subject: Subject, values: list[object]) -> Word:
         raise WordError("the list is empty, and nothing is one of nothing: name at least one value")
     wrong = next((value for value in values if not isinstance(value, str)), None)
     if wrong is not None:
-        raise WordError(f"a list holds texts in quotes, and {wrong} is none")
+        raise WordError(f'a list holds texts, and {wrong} is none: write "{wrong}", in quotes')
     texts = [str(value) for value in values]
     if subject.kind in (Kind.CATEGORY, Kind.GRADE):
         names = CATEGORIES if subject.kind is Kind.CATEGORY else GRADES

@@ -25,7 +25,9 @@ from sync.lanes import Cut, Lane, side_by_side
 from sync.opened import Opened
 from sync.plan import Plan, PlannedChange
 from sync.pull import placed, sentence
+from sync.secrets import redacted
 from sync.stopping import Stopping
+from sync.stops import Stop
 from sync.store import Store
 
 _GRACE = 15.0
@@ -182,7 +184,7 @@ class _Writer:
         try:
             with self.store.transaction() as connection:
                 self._record(connection, self.planned.get(result.ref), result, self.intents)
-        except sqlite3.Error:
+        except (sqlite3.Error, Stop):
             raise
         except Exception as error:  # noqa: BLE001 - a result that is none is the connector's fault
             self.fail(error)
@@ -193,7 +195,7 @@ class _Writer:
             return
         try:
             self._record_copy(self.results, self.planned, self.intents)
-        except sqlite3.Error:
+        except (sqlite3.Error, Stop):
             raise
         except Exception as error:  # noqa: BLE001
             self.fail(error)
@@ -276,9 +278,9 @@ class _Writer:
         """Keep what became of one change; `None` is a label that a new copy carries on from an earlier one."""
         steps = intents.get(result.ref, ())
         if result.outcome not in _WRITTEN:
-            key = change.key if change else result.ref.native_id
-            self.report.problems.append(f"{self.source}: {key}: {result.message}")
-            self._finish_intents(connection, steps, result.outcome, result.message)
+            key, message = change.key if change else result.ref.native_id, redacted(result.message)
+            self.report.problems.append(f"{self.source}: {key}: {message}")
+            self._finish_intents(connection, steps, result.outcome, message)
             return
         for intent in steps:
             if change and (result.outcome is Outcome.DONE or self._is_ours(connection, change.item_id, intent)):

@@ -18,6 +18,7 @@ from rules.today import Today
 from sync import brakes, past
 from sync.config import Config
 from sync.store import Store
+from sync.usual import Usual
 
 _NOON = time(12)
 
@@ -123,6 +124,7 @@ class _Walk:
         self.connection, self.config, self.ruleset = connection, config, ruleset
         self.today, self.result = today, result
         self.before: dict[str, tuple[int, int]] = {}
+        self.usual = Usual()
         self.most = dict.fromkeys((rule.id for rule in ruleset.rules), 0)
         for table in ("wanted", "worn"):
             connection.execute(
@@ -163,18 +165,10 @@ class _Walk:
         run("INSERT INTO temp.worn SELECT * FROM temp.wanted")
 
     def _told(self, day: date, counts: Sequence[engine.RuleCount]) -> Day:
-        considered = self._by_source("SELECT source, count(*) FROM temp.item WHERE missing_since IS NULL GROUP BY 1")
-        changed = self._by_source(
-            "SELECT source, count(DISTINCT item_id) FROM temp.moved JOIN temp.item ON id = item_id "
-            "WHERE day = ? GROUP BY 1",
-            day.toordinal(),
-        )
-        tripped = brakes.of_changes(changed, considered, self.config.brakes)
+        considered = self._counted("SELECT source, count(*) FROM temp.item WHERE missing_since IS NULL GROUP BY 1")
         for count in counts:
-            tripped += brakes.of_rule(count, self.before.get(count.rule), self.config.brakes)
-            self.before[count.rule] = (count.matched, count.considered)
             self.most[count.rule] = max(self.most[count.rule], count.matched)
-        moved = self._by_source("SELECT action, count(*) FROM temp.moved WHERE day = ? GROUP BY 1", day.toordinal())
+        moved = self._counted("SELECT action, count(*) FROM temp.moved WHERE day = ? GROUP BY 1", day.toordinal())
         return Day(
             day=day,
             considered=sum(considered.values()),
@@ -182,10 +176,40 @@ class _Walk:
             add=moved.get("add", 0),
             remove=moved.get("remove", 0),
             labelled=self._count("SELECT count(DISTINCT item_id) FROM temp.worn"),
-            tripped=tuple(tripped),
+            tripped=tuple(self._tripped(day, considered, counts)),
         )
 
-    def _by_source(self, sql: str, *values: object) -> Mapping[str, int]:
+    def _tripped(
+        self, day: date, considered: Mapping[str, int], counts: Sequence[engine.RuleCount]
+    ) -> Sequence[brakes.Tripped]:
+        """The brakes that would have stopped the day, and what the next days' go by: all was written after all."""
+        limits, changed = self.config.brakes, self._changed(day)
+        known = [rule for rule in self.most if self.usual.knows(rule)]
+        tripped = [
+            *brakes.of_changes(changed, considered, limits, first=not self.result.days),
+            *brakes.of_rules(counts, self.before, limits),
+            *self.usual.check(self._changed(day, known), limits.unusual, limits.least),
+        ]
+        self.before |= {count.rule: (count.matched, count.considered) for count in counts}
+        self.usual.add(changed, considered, self.most)
+        return tripped
+
+    def _changed(self, day: date, rules: Sequence[str] | None = None) -> brakes.Changed:
+        """How many items the day changes; because of some rules only, if any are named."""
+        only = "" if rules is None else f"AND rule IN ({', '.join('?' for _ in rules)})"
+        moved = f"temp.moved JOIN temp.item ON id = item_id WHERE day = ? {only}"
+        values = (day.toordinal(), *(rules or ()))
+        return brakes.Changed(
+            self._counted(f"SELECT source, count(DISTINCT item_id) FROM {moved} GROUP BY 1", *values),
+            self._counted(f"SELECT rule, count(DISTINCT item_id) FROM {moved} GROUP BY 1", *values),
+            self._counted(
+                f"SELECT {brakes.WHOSE}, count(DISTINCT item_id) FROM {moved} AND {brakes.WHOSE} IS NOT NULL "
+                "GROUP BY 1",
+                *values,
+            ),
+        )
+
+    def _counted(self, sql: str, *values: object) -> Mapping[str, int]:
         return dict(self.connection.execute(sql, values).fetchall())
 
     def _count(self, sql: str) -> int:

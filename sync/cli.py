@@ -90,7 +90,10 @@ def check(config: Path | None, live: bool) -> None:
 @click.option("--source", help="Only this source.")
 @click.option("--full", is_flag=True, help="Ask for everything, not only for what changed.")
 @click.option(
-    "--force", multiple=True, metavar="BRAKE", help="Lift this brake for this run: share, count, shrink, rule."
+    "--force",
+    multiple=True,
+    metavar="BRAKE",
+    help="Lift a brake for this run: share, count, per_rule, per_person, unusual, shrink, rule, field, status, label.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_obj
@@ -215,6 +218,16 @@ def status(config: Path | None, form: str) -> None:
     from sync.commands import looking
 
     sys.exit(looking.status(config, form))
+
+
+@unstuck.command()
+@click.argument("file", type=_PATH)
+@click.pass_obj
+def backup(config: Path | None, file: Path) -> None:
+    """Copy the store to FILE, also while a run works; over yesterday's backup, never over anything else."""
+    from sync.commands import looking
+
+    looking.backup(config, file)
 
 
 @unstuck.command()

@@ -1,7 +1,7 @@
 """config.toml: found, read strictly, and turned into what the rest of `sync` works with.
 
 Nothing is guessed and nothing ignored: an unknown key is a mistake with "did you mean", and all mistakes come in
-one list. Secrets are references (`{ env = "…" }`, `{ file = "…" }`), never literals, and are resolved here.
+one list. Secrets are references, never literals, and are resolved here (`sync.secrets`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from connectors import registry
@@ -23,15 +22,17 @@ from connectors.base import Connector, Option, SourceSetup
 from connectors.errors import SetupError
 from connectors.model import StatusCategory
 from rules import described
+from rules.calendar import WEEKDAYS, CalendarTerms
 from rules.columns import COLUMNS
 from rules.described import Finder
-from sync import durations, ping, settings
+from sync import durations, ping, secrets, settings
+from sync.retention import Retention
 from sync.stops import InvalidStop
 
-MAPS = ("fields", "statuses", "calendars")
+MAPS = ("fields", "statuses", "calendars", "brakes")
 """Tables within a source."""
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class CalendarTerms:
-    """`[calendar]` or one `[calendars.NAME]`, checked but for whether its country and region are known."""
+class SourceBrakes:
+    """The limits of one source: what its `[sources.NAME.brakes]` sets, and `[brakes]` for the rest."""
 
-    country: str | None
-    region: str | None
-    weekend: frozenset[int]
-    days_off: tuple[date, ...]
+    share: float
+    least: int
+    shrink: float
+    count: int | None = None
+    """None: only that of the whole run counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,22 @@ class Brakes:
     count: int
     least: int
     shrink: float
+    per_rule: int
+    per_person: int
+    unusual: float
+    sources: Mapping[str, SourceBrakes] = field(default_factory=dict)
+
+    def of(self, source: str) -> SourceBrakes:
+        """The limits of a source, also of one that config does not have any more."""
+        return self.sources.get(source, SourceBrakes(self.share, self.least, self.shrink))
+
+
+@dataclass(frozen=True, slots=True)
+class Flapping:
+    """When a label that goes on and off is left as it is."""
+
+    times: int
+    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +113,12 @@ class Config:
     """The named ones, sorted by name."""
     prefix: str
     veto_days: int
+    flapping: Flapping
     placeholders: tuple[str, ...]
     finder: Finder
     review_days: int
     brakes: Brakes
+    retention: Retention
     apply: bool
     metrics_file: Path | None = None
     ping: str | None = None
@@ -136,9 +156,12 @@ def find(named: Path | None) -> Path:
     )
 
 
-def load(path: Path) -> Config:
-    """Read and check a config file. Raises `InvalidStop` with every mistake in it, one line each."""
-    reader = _Reader(path, _parse(path))
+def load(path: Path, *, secrets: bool = True) -> Config:
+    """Read and check a config file. Raises `InvalidStop` with every mistake in it, one line each.
+
+    Without `secrets` none is looked up, for commands that reach no source: whoever edits rules need not have them.
+    """
+    reader = _Reader(path, _parse(path), secrets=secrets)
     config = reader.config()
     if reader.mistakes:
         raise InvalidStop(*reader.mistakes)
@@ -165,8 +188,9 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 class _Reader:
     """Walks a parsed config and gathers mistakes instead of stopping at the first."""
 
-    def __init__(self, path: Path, data: dict[str, Any]) -> None:
+    def __init__(self, path: Path, data: dict[str, Any], *, secrets: bool) -> None:
         self.path = path
+        self.secrets = secrets
         self.folder = path.resolve().parent
         self.data = data
         self.mistakes: list[str] = []
@@ -181,7 +205,7 @@ class _Reader:
         calendars = self.calendars()
         finder = Finder((*described.SHIPPED, *tables["outcome"]["patterns"]))
         zone = self.zone("timezone", top["timezone"])
-        return Config(
+        config = Config(
             path=self.path.resolve(),
             store=self.folder / top["store"],
             rules=tuple(top["rules"]),
@@ -190,14 +214,17 @@ class _Reader:
             calendars=calendars,
             prefix=self.prefix(labels["prefix"]),
             veto_days=self.at_least("labels.veto_days", labels["veto_days"], 0),
+            flapping=Flapping(
+                times=self.at_least("labels.flapping_times", labels["flapping_times"], 1),
+                days=self.at_least("labels.flapping_days", labels["flapping_days"], 1),
+            ),
             placeholders=tuple(tables["outcome"]["placeholders"]),
             finder=finder,
             review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),
-            brakes=Brakes(
-                share=self.a_share("brakes.share", brakes["share"]),
-                count=self.at_least("brakes.count", brakes["count"], 1),
-                least=self.at_least("brakes.least", brakes["least"], 1),
-                shrink=self.a_share("brakes.shrink", brakes["shrink"]),
+            brakes=self.brakes(brakes),
+            retention=Retention(
+                runs_days=self.at_least("retention.runs_days", tables["retention"]["runs_days"], 90),
+                vanished_days=self.at_least("retention.vanished_days", tables["retention"]["vanished_days"], 30),
             ),
             apply=tables["writes"]["apply"],
             metrics_file=self.folder / tables["metrics"]["file"] if tables["metrics"]["file"] else None,
@@ -205,6 +232,35 @@ class _Reader:
             stale_after=self.optional_duration("status.stale_after", tables["status"]["stale_after"]),
             quiet_after=self.optional_duration("status.quiet_after", tables["status"]["quiet_after"]),
             sources=dict(self.sources(zone, tuple(calendars), finder)),
+        )
+        of_sources = {name: self.source_brakes(name, config.brakes) for name in config.sources}
+        return replace(config, brakes=replace(config.brakes, sources=of_sources))
+
+    # Brakes
+
+    def brakes(self, table: Mapping[str, Any]) -> Brakes:
+        return Brakes(
+            share=self.a_share("brakes.share", table["share"]),
+            count=self.at_least("brakes.count", table["count"], 1),
+            least=self.at_least("brakes.least", table["least"], 1),
+            shrink=self.a_share("brakes.shrink", table["shrink"]),
+            per_rule=self.at_least("brakes.per_rule", table["per_rule"], 1),
+            per_person=self.at_least("brakes.per_person", table["per_person"], 1),
+            unusual=self.at_least("brakes.unusual", table["unusual"], 1),
+        )
+
+    def source_brakes(self, name: str, general: Brakes) -> SourceBrakes:
+        place = f"sources.{name}."
+        own = self.subtable(self.data["sources"][name], "brakes", settings.SOURCE_BRAKES, place)
+
+        def given(key: str, check: Callable[[str, Any], _Number], otherwise: _Number) -> _Number:
+            return otherwise if own[key] is None else check(f"{place}brakes.{key}", own[key])
+
+        return SourceBrakes(
+            share=given("share", self.a_share, general.share),
+            least=given("least", self.at_least_one, general.least),
+            shrink=given("shrink", self.a_share, general.shrink),
+            count=None if own["count"] is None else self.at_least_one(f"{place}brakes.count", own["count"]),
         )
 
     # Tables and values
@@ -234,37 +290,21 @@ class _Reader:
             return option.default
         where, given = f"{place}{option.name}", data[option.name]
         if option.kind in ("secret", "text") and isinstance(given, dict):
-            return self.reference(where, given)
+            return self.reference(where, given, private=option.kind == "secret") if self.secrets else None
         if option.kind == "secret":
-            hint = f'{option.name} = {{ env = "NAME" }} or {{ file = "PATH" }}'
-            self.wrong(where, f"a secret must not stand in the config itself; write {hint}")
+            self.wrong(where, f"a secret must not stand in the config itself; write {option.name} = {secrets.HOW}")
             return option.default
         if not _KINDS[option.kind](given):
             self.wrong(where, f"must be {_SAYS[option.kind]}, and is {json.dumps(given, default=str)}")
             return option.default
         return given
 
-    def reference(self, where: str, given: Mapping[str, Any]) -> str | None:
-        match list(given.items()):
-            case [("env", str(name))]:
-                value = os.environ.get(name, "")
-                if not value:
-                    self.wrong(where, f"the environment variable {name} is not set; set it where unstuck runs")
-                return value
-            case [("file", str(name))]:
-                return self.secret_file(where, self.folder / name)
-        self.wrong(where, 'must be { env = "NAME" } or { file = "PATH" }')
-        return None
-
-    def secret_file(self, where: str, path: Path) -> str | None:
+    def reference(self, where: str, given: Mapping[str, Any], *, private: bool) -> str | None:
         try:
-            value = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            self.wrong(where, f"the file {path} cannot be read; create it, or correct the path")
+            return secrets.resolve(given, self.folder, private=private)
+        except secrets.NoSecretError as error:
+            self.wrong(where, str(error))
             return None
-        if not value:
-            self.wrong(where, f"the file {path} is empty; put the secret into it")
-        return value
 
     def zone(self, where: str, name: str) -> ZoneInfo:
         try:
@@ -307,7 +347,10 @@ class _Reader:
             self.wrong("labels.prefix", 'must not be empty: it marks which labels are ours; leave it out for "pmo-"')
         return prefix
 
-    def at_least(self, where: str, value: int, least: int) -> int:
+    def at_least_one(self, where: str, value: int) -> int:
+        return self.at_least(where, value, 1)
+
+    def at_least(self, where: str, value: _Number, least: int) -> _Number:
         if value < least:
             self.wrong(where, f"must be {least} or more, and is {value}")
         return value

@@ -9,6 +9,7 @@ import click
 
 from connectors.errors import ConnectorError
 from sync import log
+from sync.secrets import print_traceback
 from sync.stops import Exit, Stop
 
 _MEANT = (Stop, ConnectorError, click.ClickException, click.Abort, BrokenPipeError)
@@ -22,9 +23,9 @@ def exit_code(call: Callable[[], object], *, debug: bool) -> int:
     """Call, and say what was the matter. No traceback reaches a person who did not ask with --debug."""
     try:
         code = call()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - Python's own traceback would show what it holds, secrets too
         if debug and not isinstance(error, _MEANT):
-            raise
+            print_traceback(error)
         return _explained(error)
     except KeyboardInterrupt:
         return _explained(click.Abort())

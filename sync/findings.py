@@ -52,21 +52,32 @@ def link(store: Store, links: Links) -> None:
 def evaluate(store: Store, ruleset: RuleSet, today: engine.Today) -> engine.Evaluation:
     """Evaluate, and bring the stored findings up to date; those of a rule that failed stay as they are."""
     connection, signature = store.connection, incremental.signature(ruleset, today)
-    last = _last(store, signature) if incremental.can_follow(ruleset) else None
+    last = _last(store, signature)
     if last is None:
         evaluation = engine.evaluate(connection, ruleset, today)
-    else:
-        evaluation = incremental.evaluate(connection, ruleset, today, last)
-    with store.transaction():
-        if last is None:
+        with store.transaction():
             _keep_all(store, evaluation, today.now)
             incremental.index(connection, ruleset, today)
-        else:
-            _keep_touched(store, evaluation, today.now)
-            _keep_unsure(store, ruleset, last)
-        connection.execute("DELETE FROM dirty")
+            _remember(store, signature, evaluation, today)
+        return evaluation
+    if incremental.is_current(connection, today, last):
+        return incremental.unchanged(ruleset, last)
+    anew = incremental.asked_anew(ruleset, today, last)
+    evaluation = incremental.evaluate(connection, ruleset, today, last, anew)
+    with store.transaction():
+        _keep_touched(store, evaluation, [ruleset.rules[position].id for position in anew], today.now)
+        _keep_unsure(store, ruleset, last, anew)
         _remember(store, signature, evaluation, today)
     return evaluation
+
+
+def last_counts(store: Store) -> list[engine.RuleCount]:
+    """What each rule made of all items when they were last evaluated; without those that failed."""
+    known = json.loads(store.setting("evaluated") or '{"counts": {}}')
+    return [
+        engine.RuleCount(rule, matched, known["considered"], unknown)
+        for rule, (matched, unknown) in known["counts"].items()
+    ]
 
 
 def _is_worth_it(store: Store) -> bool:
@@ -85,6 +96,7 @@ def _last(store: Store, signature: str) -> incremental.Last | None:
 
 def _remember(store: Store, signature: str, evaluation: engine.Evaluation, today: engine.Today) -> None:
     """After a failure there is nothing to build on: the next evaluation is a whole one."""
+    store.connection.execute("DELETE FROM dirty")
     counts = {count.rule: (count.matched, count.unknown) for count in evaluation.counts}
     considered = evaluation.counts[0].considered if evaluation.counts else 0
     last = incremental.Last(today.date.toordinal(), considered, counts)
@@ -103,7 +115,8 @@ def _keep_all(store: Store, evaluation: engine.Evaluation, now: datetime) -> Non
     connection.execute("INSERT INTO main.unsure SELECT rule, item_id FROM temp.unsure")
 
 
-def _keep_touched(store: Store, evaluation: engine.Evaluation, now: datetime) -> None:
+def _keep_touched(store: Store, evaluation: engine.Evaluation, anew: Sequence[str], now: datetime) -> None:
+    """What was found of the touched items, and all that the rules `anew` found."""
     connection = store.connection
     connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
     failed = [rule for rule, _ in evaluation.failures]
@@ -112,6 +125,14 @@ def _keep_touched(store: Store, evaluation: engine.Evaluation, now: datetime) ->
         f"AND {_NOT_FOUND}",
         failed,
     )
+    connection.execute(
+        "DELETE FROM finding WHERE (rule, item_id) IN (SELECT rule, item_id FROM temp.crossed) "
+        f"AND rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}",
+        failed,
+    )
+    for rule in anew:
+        if rule not in failed:
+            connection.execute(f"DELETE FROM finding WHERE rule = ? AND {_NOT_FOUND}", (rule,))
     _keep_found(store, now)
     connection.execute(
         "UPDATE finding SET reason = r.reason FROM temp.reworded r "
@@ -119,11 +140,11 @@ def _keep_touched(store: Store, evaluation: engine.Evaluation, now: datetime) ->
     )
 
 
-def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last) -> None:
-    before = [(position,) for position, rule in enumerate(ruleset.rules) if last.counts[rule.id][1]]
-    store.connection.executemany(
-        "DELETE FROM main.unsure WHERE rule = ? AND item_id IN (SELECT id FROM temp.touched)", before
-    )
+def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last, anew: Sequence[int]) -> None:
+    for position, rule in enumerate(ruleset.rules):
+        if last.counts[rule.id][1]:
+            again, values = ("true", ()) if position in anew else (incremental.AGAIN, (position,))
+            store.connection.execute(f"DELETE FROM main.unsure WHERE rule = ? AND {again}", (position, *values))
     store.connection.execute("INSERT INTO main.unsure SELECT rule, item_id FROM temp.unsure")
 
 

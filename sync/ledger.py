@@ -54,13 +54,19 @@ def settle(connection: sqlite3.Connection, now: datetime) -> None:
     )
 
 
-def notice_people(connection: sqlite3.Connection, now: datetime, veto_days: int) -> int:
+def notice_people(
+    connection: sqlite3.Connection, now: datetime, veto_days: int, vanished: Iterable[tuple[str, str, str]] = ()
+) -> int:
     """Turn every label of ours that a person took off into a veto, and lift the vetoes that are over.
 
     A labelled copy that is outdated shows nothing of what people did to the copy before: there, only a label that
-    had come home into the input, and is not in it any more, was taken off. Returns how many vetoes are new.
+    had come home into the input, and is not in it any more, was taken off. Nor are labels taken off by people that
+    are `vanished`: (source, collection, label). Returns how many vetoes are new.
     """
     at, until = moment(now), moment(now + timedelta(days=veto_days))
+    connection.execute("DROP TABLE IF EXISTS temp.vanished")
+    connection.execute("CREATE TEMP TABLE vanished (source TEXT, collection TEXT, label TEXT)")
+    connection.executemany("INSERT INTO temp.vanished VALUES (?, ?, ?)", vanished)
     connection.execute(
         "DELETE FROM veto WHERE until <= ? OR EXISTS "
         "(SELECT 1 FROM item WHERE item.id = veto.item_id AND item.status IS NOT veto.status)",
@@ -74,7 +80,12 @@ def notice_people(connection: sqlite3.Connection, now: datetime, veto_days: int)
     shows = _HAS.format(row="ledger")
     connection.execute(f"UPDATE ledger SET home = 1, off_at = NULL {here} AND c.copy_outdated AND {shows}")
     connection.execute(f"DELETE FROM ledger WHERE off_at IS NOT NULL AND EXISTS (SELECT 1 {here} AND c.copy_outdated)")
-    taken = f"off_at IS NULL AND EXISTS (SELECT 1 {here} AND (NOT c.copy_outdated OR ledger.home) AND NOT {shows})"
+    kept = (
+        "NOT EXISTS (SELECT 1 FROM temp.vanished v WHERE v.source = item.source AND v.collection = item.collection "
+        "AND v.label = ledger.label)"
+    )
+    off = f"(NOT c.copy_outdated OR ledger.home) AND NOT {shows} AND {kept}"
+    taken = f"off_at IS NULL AND EXISTS (SELECT 1 {here} AND {off})"
     vetoes = connection.execute(
         "INSERT INTO veto (item_id, label, rule, noticed_at, until, status) "
         "SELECT item_id, label, rule, ?, ?, (SELECT status FROM item WHERE id = item_id) FROM ledger "
@@ -95,7 +106,7 @@ def states(connection: sqlite3.Connection, also: Iterable[int] = ()) -> Iterator
     connection.executemany("INSERT INTO temp.at_stake VALUES (?)", [(item_id,) for item_id in also])
     desired: dict[int, dict[str, list[Reason]]] = defaultdict(lambda: defaultdict(list))
     for item_id, label, rule, text in connection.execute(
-        "SELECT item_id, label, rule, reason FROM finding ORDER BY item_id, rule"
+        "SELECT item_id, label, rule, reason FROM finding ORDER BY rule, item_id"
     ):
         desired[item_id][label].append(Reason(rule, text))
     ours: dict[int, dict[str, Reason]] = defaultdict(dict)

@@ -11,6 +11,8 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from sync.secrets import Formatter, redacted
+
 Level = Literal["debug", "info", "warning", "error"]
 
 _run: int | None = None
@@ -43,7 +45,7 @@ class JsonLines(io.TextIOBase):
     def put(self, level: str, event: str, text: str | None, **facts: Any) -> None:
         """Write one object."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        told = {"ts": at, "level": level, "event": event, "run": _run, **facts, "text": text}
+        told = {"ts": at, "level": level, "event": event, "run": _run, **facts, "text": text and redacted(text)}
         kept = {name: value for name, value in told.items() if value is not None}
         self.under.write(json.dumps(kept, ensure_ascii=False, default=str) + "\n")
         self.under.flush()
@@ -55,7 +57,7 @@ class _Handler(logging.Handler):
     def __init__(self, lines: JsonLines) -> None:
         super().__init__()
         self._lines = lines
-        self.setFormatter(logging.Formatter("%(message)s"))
+        self.setFormatter(Formatter("%(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         source = None if record.threadName == "MainThread" else record.threadName
@@ -72,7 +74,7 @@ def choose(form: str) -> None:
 def show_debug() -> None:
     """Show what the logging module is told, too."""
     text = logging.StreamHandler()
-    text.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    text.setFormatter(Formatter("%(levelname)s %(name)s: %(message)s"))
     handler = _Handler(sys.stderr) if isinstance(sys.stderr, JsonLines) else text
     logging.basicConfig(level=logging.DEBUG, handlers=[handler])
 
@@ -88,7 +90,7 @@ def say(text: str, event: str, level: Level = "warning", **facts: Any) -> None:
     if isinstance(sys.stderr, JsonLines):
         sys.stderr.put(level, event, text, **facts)
     else:
-        click.echo(text, err=True)
+        click.echo(redacted(text), err=True)
 
 
 def note(event: str, **facts: Any) -> None:

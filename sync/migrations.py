@@ -1,4 +1,4 @@
-"""The store's schema, as named steps. Each runs in one transaction together with its own record.
+"""The store's schema, as named steps with a record of each. All that are due run in one transaction.
 
 A step that has shipped is never edited: a change of schema is a new step.
 """
@@ -146,6 +146,62 @@ def m006_described_metrics(db: Database) -> None:
     if "metric_described" not in db.table("item").columns_dict:
         db.conn.execute("ALTER TABLE item ADD COLUMN metric_described INTEGER NOT NULL DEFAULT 0")
     db.conn.execute(table.view_sql("VIEW work_item"))
+
+
+@migrations()
+def m007_findings_by_rule(db: Database) -> None:
+    """Findings lie by rule, as they are found and as their reasons change; writes that concern others are told."""
+    _run(
+        db,
+        """
+CREATE TABLE finding_by_rule (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  rule TEXT NOT NULL, label TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
+  PRIMARY KEY (rule, item_id, label)
+) WITHOUT ROWID;
+INSERT INTO finding_by_rule SELECT item_id, rule, label, reason, since FROM finding;
+DROP TABLE finding;
+ALTER TABLE finding_by_rule RENAME TO finding;
+CREATE INDEX finding_item ON finding (item_id);
+DROP TRIGGER IF EXISTS item_is_new;
+DROP TRIGGER IF EXISTS item_was_written;
+DROP TRIGGER IF EXISTS item_was_moved;
+""",
+    )
+    if "kin" not in db.table("dirty").columns_dict:
+        db.conn.execute("ALTER TABLE dirty ADD COLUMN kin INTEGER NOT NULL DEFAULT 1")
+    _run(db, incremental.TRIGGERS)
+
+
+@migrations()
+def m008_brakes(db: Database) -> None:
+    """What brakes compare with: what was seen in the tools, how much usually changes, and which labels flap."""
+    _run(
+        db,
+        """
+CREATE TABLE seen_field (
+  source TEXT NOT NULL, collection TEXT NOT NULL, field_column TEXT NOT NULL, field TEXT NOT NULL,
+  filled INTEGER NOT NULL, items INTEGER NOT NULL,
+  PRIMARY KEY (source, collection, field_column, field)
+) WITHOUT ROWID;
+CREATE TABLE seen_status (
+  source TEXT NOT NULL, collection TEXT NOT NULL, status_id TEXT NOT NULL, status TEXT NOT NULL,
+  items INTEGER NOT NULL,
+  PRIMARY KEY (source, collection, status_id, status)
+) WITHOUT ROWID;
+CREATE TABLE usual (
+  kind TEXT NOT NULL CHECK (kind IN ('run', 'source', 'rule')), name TEXT NOT NULL, day TEXT NOT NULL,
+  items INTEGER NOT NULL,
+  PRIMARY KEY (kind, name, day)
+) WITHOUT ROWID;
+CREATE TABLE flapping (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  label TEXT NOT NULL, rule TEXT NOT NULL,
+  held_since TEXT NOT NULL, wanted INTEGER NOT NULL, turned_at TEXT NOT NULL,
+  PRIMARY KEY (item_id, label)
+) WITHOUT ROWID;
+""",
+    )
 
 
 @migrations()

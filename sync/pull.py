@@ -9,6 +9,7 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from connectors.base import Collection, Connector, Page
 from connectors.errors import ConnectorError
@@ -16,11 +17,16 @@ from connectors.model import Certainty, Cursor, ItemRef, StatusCategory, Transit
 from rules.described import Finder
 from rules.grading import Grader
 from rules.table import PULLED, detail_row, moment, pulled_row
-from sync.config import Source
+from sync.config import Brakes, Source
 from sync.history import Known, observe
+from sync.secrets import redacted
+from sync.stops import Stop
 from sync.store import Store
 
 log = logging.getLogger("unstuck")
+
+_SEVERAL = 2
+"""One collection that goes is tidying up."""
 
 _AT = {name: position for position, name in enumerate(PULLED)}
 _SINCE, _SINCE_DAY, _SINCE_IS = (_AT[name] for name in ("status_since", "status_since_day", "status_since_is"))
@@ -69,8 +75,7 @@ class Terms:
     now: datetime
     grader: Grader
     finder: Finder
-    shrink: float
-    least: int
+    brakes: Brakes
     full: bool = False
     """Ask for everything, whatever the cursors say."""
     accept_shrink: bool = False
@@ -144,7 +149,7 @@ class SourcePull:
         """Store one step. What is wrong with it ends its collection's turn, and no other's."""
         match step:
             case Listed(collections):
-                _mention_absent(self.store, self.source, collections, self.report)
+                _mention_absent(self.store, self.source, collections, self.terms, self.report)
             case Failed(collection, error):
                 self._fail(collection, error)
             case Came(collection, page) if collection != self._failed:
@@ -152,7 +157,7 @@ class SourcePull:
                     self._take(collection, page)
                 except _UNSUITABLE as error:
                     self._fail(collection, error)
-                except sqlite3.Error:
+                except (sqlite3.Error, Stop):
                     raise
                 except Exception as error:  # noqa: BLE001 - a page that is none is the connector's fault
                     self._fail(collection, error)
@@ -189,11 +194,14 @@ def sentence(error: Exception) -> str:
     """What a connector raised, for people. Anything but a `ConnectorError` is a bug in it, and is said to be one."""
     log.debug("%s", error, exc_info=error)
     if isinstance(error, ConnectorError):
-        return f"{error}."
-    return f"its connector ran into a bug ({type(error).__name__}: {error}); --debug shows where; please report it."
+        return redacted(f"{error}.")
+    bug = redacted(f"{type(error).__name__}: {error}")
+    return f"its connector ran into a bug ({bug}); --debug shows where; please report it."
 
 
-def _mention_absent(store: Store, source: Source, listed: Sequence[Collection], report: SourceReport) -> None:
+def _mention_absent(
+    store: Store, source: Source, listed: Sequence[Collection], terms: Terms, report: SourceReport
+) -> None:
     """A collection that is not there any more is not an empty one: its items stay as they were."""
     there = {collection.native_id for collection in listed}
     stored = store.rows(
@@ -205,16 +213,39 @@ def _mention_absent(store: Store, source: Source, listed: Sequence[Collection], 
     gone = [row for row in stored if row["native_id"] not in there]
     # All of them at once is a share that is not mounted or a token that lost its rights, not tidying up.
     lost_all = bool(gone) and len(gone) == len(stored)
+    # One that goes, or one after the other, is: what was told of before is accepted.
+    news = [row for row in gone if row["problem"] != _absent(row["items"])]
+    if not lost_all and _lost_many(source, news, len(stored) - len(gone) + len(news), terms, report):
+        return
     for row in gone:
-        told = (
-            f"is not there any more; its {row['items']} items and their labels are kept as they were: "
-            "put it back if that was not meant"
-        )
+        told = _absent(row["items"])
         if lost_all:
             report.problems.append(f"{source.name}: {row['name']} {told}.")
         elif row["problem"] != told:  # once; from then on `unstuck status` shows it
             report.notices.append(f"{source.name}: {row['name']} {told}.")
         _remember_problem(store, source, Collection(row["native_id"], row["name"]), told, absent=not lost_all)
+
+
+def _absent(items: int) -> str:
+    return (
+        f"is not there any more; its {items} items and their labels are kept as they were: "
+        "put it back if that was not meant"
+    )
+
+
+def _lost_many(
+    source: Source, gone: Sequence[Mapping[str, Any]], known: int, terms: Terms, report: SourceReport
+) -> bool:
+    """Whether too many of the `known` collections went at once to be tidying up; it is asked again until accepted."""
+    limits, items = terms.brakes.of(source.name), sum(row["items"] for row in gone)
+    if terms.accept_shrink or len(gone) < _SEVERAL or items < limits.least or len(gone) <= limits.shrink * known:
+        return False
+    report.shrunk.append(
+        f"{source.name}: {len(gone)} of {known} collections are not there any more, with {items} items, more than the "
+        f"{limits.shrink:.0%} that [brakes] shrink allows; all is kept as it was. Look whether the token lost its "
+        "rights, or files were moved; if that is right, run once with --force shrink."
+    )
+    return True
 
 
 def _remember_problem(
@@ -279,7 +310,7 @@ class _Pull:
             self._mark_missing(connection, ref)
         self.skipped = self.skipped or bool(page.skipped)
         for sentence in page.skipped:
-            self.report.problems.append(placed(self.source.name, self.collection, sentence))
+            self.report.problems.append(placed(self.source.name, self.collection, redacted(sentence)))
         if page.cursor is not None:  # all before it was read as config says now: a first pull may take several runs
             self._remember(connection, cursor=page.cursor.value, fingerprint=self.source.fingerprint)
 
@@ -389,12 +420,12 @@ class _Pull:
 
     def _shrank(self, present: int, gone: int) -> bool:
         """Whether too much went at once to be believed. The cursor is then dropped, so that it is asked anew."""
-        terms = self.terms
-        if terms.accept_shrink or present < terms.least or gone <= terms.shrink * present:
+        limits = self.terms.brakes.of(self.source.name)
+        if self.terms.accept_shrink or present < limits.least or gone <= limits.shrink * present:
             return False
         self.report.shrunk.append(
             f"{self.source.name}: {self.collection.name} shrank from {present} items to {present - gone}, more than "
-            f"the {terms.shrink:.0%} that [brakes] shrink allows; none is taken for gone. "
+            f"the {limits.shrink:.0%} that [brakes] shrink allows; none is taken for gone. "
             "If that is right, run once with --force shrink."
         )
         return True

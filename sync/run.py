@@ -13,7 +13,8 @@ from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
 from sync.opened import Opened
-from sync.planning import RuleCounts, plan_run, plan_taking_back
+from sync.planning import Learned, keep, plan_run, plan_taking_back
+from sync.retention import forget
 from sync.sources import chosen, opened, pull_all, refuse_rehearsal
 from sync.store import Store
 from sync.summary import RunReport, Wish
@@ -27,15 +28,17 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
     if wish.apply:
         refuse_rehearsal(sources, clock)
     report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply)
-    before: RuleCounts = {}
+    learned: Learned | None = None
     with ExitStack() as closing:
         connections = _open(sources, wish, closing)
         pull_all(config, store, connections, clock, wish, report)
         if not report.stopped:
             _evaluate(config, ruleset, store, clock, wish, report)
-            before = plan_run(config, store, clock, wish, report)
+            learned = plan_run(config, ruleset, store, clock, wish, report)
             _write(store, connections, closing, clock, wish, report)
-        _finish(store, clock, report, before)
+        _finish(config, store, clock, report, learned)
+    if not report.stopped:
+        forget(store, config.retention, clock)
     return report
 
 
@@ -55,7 +58,7 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
                 with store.transaction() as connection:
                     takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
             _write(store, connections, closing, clock, wish, report)
-        _finish(store, clock, report, {})
+        _finish(config, store, clock, report, None)
     return report
 
 
@@ -101,21 +104,12 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     report.findings = store.value("SELECT count(*) FROM finding")
 
 
-def _finish(store: Store, clock: Clock, report: RunReport, before: RuleCounts) -> None:
-    """Record the run. The rules' counts are kept only if no brake tripped, so that it trips again the next time."""
+def _finish(config: Config, store: Store, clock: Clock, report: RunReport, learned: Learned | None) -> None:
+    """Record the run, and what it taught the brakes, if it has anything to teach."""
     report.seconds = 0.0 if clock.rehearsal else clock.seconds()
     with store.transaction() as connection:
-        if not report.tripped:
-            connection.executemany(
-                "INSERT INTO rule_count (rule, run_id, matched, considered, unknown) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (rule) DO UPDATE SET run_id = excluded.run_id, matched = excluded.matched, "
-                "considered = excluded.considered, unknown = excluded.unknown",
-                [
-                    (count.rule, report.run_id, count.matched, count.considered, count.unknown)
-                    for count in report.counts
-                    if before.get(count.rule) != (count.matched, count.considered)
-                ],
-            )
+        if learned is not None:
+            keep(store, config, report, learned)
         connection.execute(
             "UPDATE run SET finished_at = ?, exit_code = ?, summary = ? WHERE id = ?",
             (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,11 @@ from sync import settings
 
 _REFERENCE = {
     "type": "object",
-    "properties": {"env": {"type": "string"}, "file": {"type": "string"}},
+    "properties": {
+        "env": {"type": "string"},
+        "file": {"type": "string"},
+        "keyring": {"type": "string", "pattern": "^.+/[^/]+$"},
+    },
     "minProperties": 1,
     "maxProperties": 1,
     "additionalProperties": False,
@@ -24,8 +29,13 @@ _TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": "number"},
     "yes/no": {"type": "boolean"},
     "list of text": {"type": "array", "items": {"type": "string", "minLength": 1}},
-    "list of dates": {"type": "array", "items": {"type": "string", "format": "date"}},
+    "list of dates": {"type": "array", "items": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}},
 }
+
+
+def as_text(schema: dict[str, Any]) -> str:
+    """The schema as a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def config() -> dict[str, Any]:
@@ -49,7 +59,7 @@ def _sources() -> dict[str, Any]:
 
 
 def _source(system: str) -> dict[str, Any]:
-    maps = {
+    maps: dict[str, Any] = {
         "fields": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
         "calendars": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
         "statuses": {
@@ -57,6 +67,7 @@ def _source(system: str) -> dict[str, Any]:
             "additionalProperties": {"enum": [category.value for category in StatusCategory]},
         },
     }
+    maps["brakes"] = _table(settings.SOURCE_BRAKES)
     table = _table((*settings.SOURCE, *registry.load(system).options), maps)
     table["properties"]["system"] = {"const": system}
     return table

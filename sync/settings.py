@@ -26,6 +26,10 @@ NAMED = ("calendars", "sources")
 LABELS = (
     Option("prefix", "every label that a rule puts on begins so; no other label is ever touched", default="pmo-"),
     Option("veto_days", "how long a label that a person took off stays off, in days", "integer", default=90),
+    Option(
+        "flapping_times", "a label that went on and off so many times in flapping_days is held", "integer", default=3
+    ),
+    Option("flapping_days", "and is held until it was quiet for so many days", "integer", default=30),
 )
 
 OUTCOME = (
@@ -39,7 +43,18 @@ BRAKES = (
     Option("count", "stop if more items than this would change in one run", "integer", default=500),
     Option("least", "brakes that look at shares need at least so many items to act", "integer", default=10),
     Option("shrink", "stop if more than this share of a collection's items vanished at once", "number", default=0.3),
+    Option("per_rule", "stop if one rule would change more items than this in one run", "integer", default=250),
+    Option("per_person", "stop if more items of one person than this would change in one run", "integer", default=50),
+    Option("unusual", "stop if more than so many times the usual number of items would change", "number", default=3),
 )
+
+SOURCE_BRAKES = (
+    Option("share", "as in [brakes], for this source's items", "number"),
+    Option("count", "stop if more of this source's items than this would change in one run", "integer"),
+    Option("least", "as in [brakes], for this source's items", "integer"),
+    Option("shrink", "as in [brakes], for this source's collections", "number"),
+)
+"""A `[sources.NAME.brakes]`: what is not set there is as in `[brakes]`; `count` comes on top of that of the run."""
 
 WRITES = (
     Option("apply", "whether a plain `unstuck run` writes labels; otherwise it only plans", "yes/no", default=False),
@@ -55,6 +70,13 @@ STATUS = (
     Option("quiet_after", "and if nothing changed in a source for so long; learned if absent"),
 )
 
+RETENTION = (
+    Option("runs_days", "how long runs and what they wrote are kept, in days", "integer", default=400),
+    Option(
+        "vanished_days", "how long items that vanished are kept, with their history, in days", "integer", default=400
+    ),
+)
+
 TABLES = {
     "calendar": CALENDAR,
     "labels": LABELS,
@@ -63,6 +85,7 @@ TABLES = {
     "writes": WRITES,
     "metrics": METRICS,
     "status": STATUS,
+    "retention": RETENTION,
 }
 
 SOURCE = (
@@ -75,4 +98,4 @@ SOURCE = (
 )
 """Keys that every `[sources.NAME]` has; its connector adds its own.
 
-`fields`, `statuses` and `calendars` are tables of their own."""
+`fields`, `statuses`, `calendars` and `brakes` are tables of their own."""

@@ -103,8 +103,7 @@ def _terms(config: Config, clock: Clock, wish: Wish, grader: Grader) -> Terms:
         now=clock.now,
         grader=grader,
         finder=config.finder,
-        shrink=config.brakes.shrink,
-        least=config.brakes.least,
+        brakes=config.brakes,
         full=wish.full,
         accept_shrink="shrink" in wish.force,
     )

@@ -20,6 +20,12 @@ from sync.stops import InvalidStop
 APPLICATION_ID = 0x756E7374
 """`unst`: marks the file as ours (`file(1)` and other programs show it)."""
 
+PATIENCE = 30.0
+"""How long to wait, in seconds, for another program that writes into the file."""
+
+_LARGEST_WAL = 64 * 2**20
+"""Bytes. A reader that holds one state for long makes `…-wal` grow; once it is gone, the file is cut to this size."""
+
 
 class Store:
     """An open store. Close it, or use it in a `with`."""
@@ -28,6 +34,7 @@ class Store:
         self.connection = connection
         self.path = path
         self.db = sqlite_utils.Database(connection)
+        self._file = _identity(path)
 
     def __enter__(self) -> Store:
         return self
@@ -37,7 +44,8 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, and durable when it returns."""
+        """All or nothing, and durable when it returns. Raises `InvalidStop` if the file was taken away meanwhile."""
+        self._refuse_if_taken_away()
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection
@@ -55,6 +63,14 @@ class Store:
             yield self.connection
         finally:
             self.connection.execute("ROLLBACK")
+
+    def _refuse_if_taken_away(self) -> None:
+        """SQLite goes on writing into a file that was deleted, and all of it would be lost when we end."""
+        if _identity(self.path) != self._file:
+            raise InvalidStop(
+                f"{self.path}: was deleted or replaced while it was in use; put it back, or restore a backup, and run "
+                "again: without it nothing is known of the labels that are ours."
+            )
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """All rows of a query, as dicts."""
@@ -79,61 +95,119 @@ class Store:
 
 def open_store(path: Path, *, create: bool = True) -> Store:
     """Open the store, bringing its schema up to date. Raises `InvalidStop` with one sentence where it can't be used."""
-    if not create and not path.exists():
-        raise InvalidStop(f"{path}: there is no store yet; `unstuck run` makes it.")
-    if not path.parent.is_dir():
-        raise InvalidStop(f"{path}: its folder does not exist; create it, or correct `store` in the config.")
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    refuse_unusable(path, create=create)
+    with sqlite_in_words(path):
+        connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
         try:
             return _prepared(connection, path)
         except BaseException:
             connection.close()
             raise
+
+
+def refuse_unusable(path: Path, *, create: bool) -> None:
+    """Raise `InvalidStop` for a path at which no store can be."""
+    if path.is_dir():
+        raise InvalidStop(f"{path}: is a folder; name a file as `store` in the config.")
+    if not path.parent.is_dir():
+        raise InvalidStop(f"{path}: its folder does not exist; create it, or correct `store` in the config.")
+    if not create and not path.exists():
+        raise InvalidStop(f"{path}: there is no store yet; `unstuck run` makes it.")
+
+
+@contextmanager
+def sqlite_in_words(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of the file at `path` into an `InvalidStop` with one sentence; a bug of ours stays one."""
+    try:
+        yield
     except sqlite3.Error as error:
-        raise InvalidStop(explain_error(path, error)) from error
+        said = explain_error(path, error)
+        if said is None:
+            raise
+        raise InvalidStop(said) from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepared(connection: sqlite3.Connection, path: Path) -> Store:
-    _refuse_foreign(connection, path)
+    refuse_foreign(connection, path)
+    _refuse_newer(connection, path)
     connection.execute("PRAGMA foreign_keys = ON")
     # WAL lets people read (Datasette, reports) while a run writes; with it, NORMAL loses no committed write to a
     # crash of the process. FULL also survives a power cut, which the journal of writes into other tools must.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
     store = Store(connection, path)
     if migrations.pending(store.db):
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrations.apply(store.db)
+        # All steps at once: killed anywhere, the file is as it was; and two commands cannot both migrate it.
+        with store.transaction():
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            migrations.apply(store.db)
     return store
 
 
-def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables:
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `InvalidStop` if the file is another program's."""
+    if _tables(connection) and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise InvalidStop(f"{path}: is a database of another program; name another file.")
+
+
+def _refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
+    if "_sqlite_migrations" not in _tables(connection):
         return
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise InvalidStop(f"{path}: is a database of another program; name another file as `store` in the config.")
     known = {step.name for step in migrations._migrations}
-    if "_sqlite_migrations" not in tables:
-        return
     applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'unstuck'")
     newer = sorted({row[0] for row in applied} - known)
     if newer:
         raise InvalidStop(f"{path}: was written by a newer unstuck (it has {newer[0]}); install that version or newer.")
 
 
-def explain_error(path: Path, error: sqlite3.Error) -> str:
-    """One sentence on what SQLite said of the file, and what to do."""
-    code = getattr(error, "sqlite_errorname", "") or ""
-    if code.startswith("SQLITE_NOTADB"):
-        return f"{path}: is not an SQLite database; name another file as `store` in the config."
-    if code.startswith("SQLITE_CORRUPT"):
-        return f"{path}: is damaged; restore it from a backup, or move it away to start a new one."
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return f"{path}: is held by another program; close it there, or try again."
-    if code.startswith("SQLITE_READONLY"):
-        return f"{path}: cannot be written to; check the permissions of the file and its folder."
-    if code.startswith("SQLITE_FULL"):
-        return f"{path}: the disk is full; make room, then run again: nothing was lost."
-    return f"{path}: cannot be used ({error}); check the file and its folder."
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def damage(connection: sqlite3.Connection) -> str | None:
+    """What is wrong with the file, in SQLite's words, if anything is: every page, every index, every reference."""
+    verdict: str = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if verdict != "ok":
+        return " ".join(verdict.split())
+    loose = connection.execute("PRAGMA foreign_key_check").fetchone()
+    return f"a row of {loose[0]} refers to a row of {loose[2]} that is not there" if loose else None
+
+
+_HELD = "is held by another program; close it there, or try again."
+_PERMISSIONS = "check the permissions of the file, of …-wal and …-shm beside it, and of its folder."
+
+_IN_WORDS = {
+    "SQLITE_NOTADB": "is not an SQLite database; name another file.",
+    "SQLITE_CORRUPT": "is damaged; restore it from a backup, or move it away to start a new one.",
+    "SQLITE_BUSY": _HELD,
+    "SQLITE_LOCKED": _HELD,
+    "SQLITE_READONLY": f"cannot be written to; {_PERMISSIONS}",
+    "SQLITE_PERM": f"cannot be written to; {_PERMISSIONS}",
+    "SQLITE_CANTOPEN": f"cannot be opened; {_PERMISSIONS}",
+    "SQLITE_FULL": "the disk is full; make room, then run again: nothing was lost.",
+    "SQLITE_IOERR": "cannot be written or read ({why}); see that the disk is not full, over quota or failing, then run "
+    "again.",
+    "SQLITE_NOLFS": "is too large for this disk; move it to another one.",
+    "SQLITE_NOMEM": "there is not enough memory to work on it; make room, then run again.",
+    "SQLITE_PROTOCOL": "cannot be locked on this kind of disk; move it to a local one.",
+}
+"""By the beginning of SQLite's name of an error. What is not here (a constraint, a wrong statement) is our bug."""
+
+
+def explain_error(path: Path, error: sqlite3.Error) -> str | None:
+    """One sentence on what SQLite said of the file, and what to do; None if it is not the file's fault."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    for beginning, said in _IN_WORDS.items():
+        if name.startswith(beginning):
+            return f"{path}: {said.format(why=name)}"
+    return None

@@ -50,6 +50,8 @@ class RunReport:
     """Where labels that are to be taken back lie beyond this run."""
     findings: int = 0
     vetoes: int = 0
+    flapping: list[str] = field(default_factory=list)
+    """A sentence for each label that is held since this run because it goes on and off."""
     plan: Plan = field(default_factory=lambda: Plan(0))
     tripped: list[brakes.Tripped] = field(default_factory=list)
     written: ApplyReport = field(default_factory=ApplyReport)
@@ -84,7 +86,7 @@ class RunReport:
     @property
     def notices(self) -> list[str]:
         """Every sentence that is worth knowing, though nothing failed."""
-        return [sentence for source in self.sources for sentence in source.notices]
+        return [*(sentence for source in self.sources for sentence in source.notices), *self.flapping]
 
     @property
     def refused(self) -> bool:
@@ -119,6 +121,9 @@ class RunReport:
                     "notices": source.notices,
                 }
                 for source in self.sources
+            ],
+            "rules": [
+                {"rule": count.rule, "matched": count.matched, "unknown": count.unknown} for count in self.counts
             ],
             "findings": self.findings,
             "vetoes": self.vetoes,

@@ -10,12 +10,9 @@ from datetime import date, datetime
 from rules import calendar as calendars
 from rules import engine
 from rules.grading import SHIPPED
-from sync.config import CalendarTerms, Config
+from sync.config import Config
 from sync.stops import InvalidStop
 from sync.store import Store
-
-_YEARS_BACK, _YEARS_ON = 30, 3
-"""Public holidays are known to the calendar for so many years."""
 
 
 def today(config: Config, now: datetime) -> engine.Today:
@@ -31,10 +28,9 @@ def today(config: Config, now: datetime) -> engine.Today:
     )
 
 
-def _calendar(config: Config, place: str, terms: CalendarTerms, now: datetime) -> calendars.Calendar:
-    first, last = now.year - _YEARS_BACK, now.year + _YEARS_ON
+def _calendar(config: Config, place: str, terms: calendars.CalendarTerms, now: datetime) -> calendars.Calendar:
     try:
-        return calendars.make(terms.country, terms.region, terms.weekend, terms.days_off, first, last)
+        return terms.calendar(now.year)
     except ValueError as error:
         raise InvalidStop(f"{config.path}: {place}: {error}") from error
 
@@ -45,7 +41,7 @@ def keep_calendar(store: Store, moment_: engine.Today) -> None:
     meaning = [weeks, moment_.now.year]
     signature = hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:16]
     if store.setting("calendar") != signature:
-        first, last = (date(moment_.now.year + years, 1, 1) for years in (-_YEARS_BACK, _YEARS_ON))
+        first, last = (date(moment_.now.year + years, 1, 1) for years in (-calendars.YEARS_BACK, calendars.YEARS_ON))
         with store.transaction() as connection:
             calendars.fill(connection, moment_.calendars, first, last)
             store.remember("calendar", signature)

@@ -228,6 +228,7 @@ def example_tables() -> Iterator[tuple[Mapping[str, Any], tuple[Option, ...]]]:
     for source in whole["sources"].values():
         own = {key: value for key, value in source.items() if not isinstance(value, dict)}
         yield own, (*settings.SOURCE, *registry.load(source["system"]).options)
+        yield source["brakes"], settings.SOURCE_BRAKES
 
 
 def test_the_example_config_shows_every_key_and_no_other() -> None:

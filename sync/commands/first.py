@@ -11,17 +11,24 @@ import click
 
 from connectors.errors import ConnectorError
 from rules import loader
+from rules import schema as rule_schema
 from sync import clock as clocks
 from sync import config as configs
+from sync import schema
 from sync.commands.shared import (
     load,
     opened_store,
     warn,
 )
 from sync.config import Config
+from sync.secrets import redacted
 from sync.sources import make
 from sync.stops import Exit, InvalidStop
+from sync.store import damage
 from sync.today import today
+
+CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
+"""Where the shipped files say that editors find their schemas."""
 
 
 def welcome(path: Path | None, help_text: str) -> None:
@@ -36,7 +43,7 @@ def welcome(path: Path | None, help_text: str) -> None:
 
 
 def init(folder: Path) -> None:
-    """Write config.toml and rules.d/, never over a file that exists."""
+    """Write config.toml and rules.d/, each with the schema that it names, never over a file that exists."""
     existing = [path for path in (folder / "config.toml", folder / "rules.d") if path.exists()]
     if existing:
         raise InvalidStop(f"{existing[0]} exists already; name another folder, or move it away first.")
@@ -45,6 +52,8 @@ def init(folder: Path) -> None:
         (folder / "config.toml").write_text(example_config(), encoding="utf-8")
         for pack in loader.builtin_files():
             shutil.copyfile(pack, folder / "rules.d" / pack.name)
+        for file, made in ((CONFIG_SCHEMA, schema.config()), (RULES_SCHEMA, rule_schema.schema())):
+            (folder / file).write_text(schema.as_text(made), encoding="utf-8")
     except OSError as error:
         raise InvalidStop(f"{folder}: cannot be written to ({error.strerror}); name another folder.") from error
     click.echo(f"Wrote {folder / 'config.toml'} and {folder / 'rules.d'}.")
@@ -61,7 +70,7 @@ def example_config() -> str:
 
 def check(path: Path | None, live: bool) -> int:
     """Config, rules, store; with `live` also what each tool says."""
-    config, ruleset = load(path)
+    config, ruleset = load(path, tests=True)
     today(config, clocks.read().now)
     for source in config.sources.values():
         make(source, writable=False).close()
@@ -85,9 +94,9 @@ def _check_store(config: Config) -> None:
         click.echo(f"Store: {config.store} will be made by the first run.")
         return
     with opened_store(config, create=False) as store:
-        verdict = store.value("PRAGMA quick_check(1)")
-        if verdict != "ok":
-            raise InvalidStop(f"{config.store}: is damaged ({verdict}); restore it from a backup.")
+        wrong = damage(store.connection)
+        if wrong is not None:
+            raise InvalidStop(f"{config.store}: is damaged ({wrong}); restore it from a backup.")
         click.echo(f"Store: {config.store} is sound, {store.value('SELECT count(*) FROM item')} item(s).")
 
 
@@ -98,10 +107,10 @@ def _check_live(config: Config) -> int:
         try:
             for notice in connector.check():
                 failed = failed or notice.level == "problem"
-                click.echo(f"{source.name}: {notice.level}: {notice.text}")
+                click.echo(redacted(f"{source.name}: {notice.level}: {notice.text}"))
         except ConnectorError as error:
             failed = True
-            click.echo(f"{source.name}: problem: {error}.")
+            click.echo(redacted(f"{source.name}: problem: {error}."))
         finally:
             connector.close()
     return Exit.PARTLY if failed else Exit.FINE

@@ -1,9 +1,10 @@
-"""Commands that look at the store: `items`, `findings`, `explain`, `status`, `connectors`."""
+"""Commands that look at the store: `items`, `findings`, `explain`, `status`, `backup`, and `connectors`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import click
 from connectors import registry
 from rules import engine
 from rules import explain as explaining
+from rules.engine import RuleCount
 from sync import clock as clocks
+from sync import config as configs
 from sync import health, log, output, told
+from sync.backup import back_up
 from sync.commands.shared import (
     items_named,
     load,
@@ -21,8 +25,10 @@ from sync.commands.shared import (
     only_source,
     opened_store,
     rehearsal_note,
+    tell_unknown,
 )
 from sync.config import Config
+from sync.findings import last_counts
 from sync.stops import Exit
 from sync.store import Store
 from sync.today import today
@@ -67,7 +73,7 @@ def findings(path: Path | None, source: str | None, form: str) -> None:
 
 def explain(path: Path | None, key: str, form: str) -> None:
     """Every rule's answer for the items that people call KEY."""
-    config, ruleset = load(path)
+    config, ruleset = load(path, secrets=False)
     clock = clocks.read()
     rehearsal_note(clock)
     with opened_store(config, create=False) as store:
@@ -94,13 +100,15 @@ def explain(path: Path | None, key: str, form: str) -> None:
 
 
 def _held_labels(store: Store, item_id: int) -> list[dict[str, Any]]:
-    """What the ledger and the vetoes say of an item."""
+    """What the ledger, the vetoes and the labels that flap say of an item."""
     return store.rows(
         "SELECT label, 'put on by us on ' || substr(put_at, 1, 10) AS state FROM ledger "
         "WHERE item_id = ?1 AND off_at IS NULL UNION ALL "
         "SELECT label, CASE cause WHEN 'undo' THEN 'taken back with `unstuck undo`' ELSE 'taken off by a person' END "
         "|| '; stays off until ' || substr(until, 1, 10) || ', or until the status changes' "
-        "FROM veto WHERE item_id = ?1 ORDER BY 1",
+        "FROM veto WHERE item_id = ?1 UNION ALL "
+        "SELECT label, 'goes on and off; left as it is since ' || substr(held_since, 1, 10) FROM flapping "
+        "WHERE item_id = ?1 ORDER BY 1",
         (item_id,),
     )
 
@@ -109,12 +117,14 @@ def status(path: Path | None, form: str) -> int:
     """How things stand. Returns 1 if a source's data is older, or quieter, than it usually is."""
     with looking(path) as (config, store):
         clock = clocks.read()
+        counts = last_counts(store)
         worries = {name: health.worries(config, store, clock, name) for name in config.sources}
         state = {
             "store": str(config.store),
             "stale": any(worries.values()),
             "runs": _last_runs(store),
             "sources": _source_states(config, store, worries),
+            "rules": [{"rule": count.rule, "matched": count.matched, "unknown": count.unknown} for count in counts],
             "findings": store.value("SELECT count(*) FROM finding"),
             "labels": store.value("SELECT count(*) FROM ledger WHERE off_at IS NULL"),
             "vetoes": store.value("SELECT count(*) FROM veto"),
@@ -125,11 +135,11 @@ def status(path: Path | None, form: str) -> int:
     if form == "json":
         output.emit_json(state)
     else:
-        _tell_status(state)
+        _tell_status(state, counts)
     return Exit.PARTLY if state["stale"] else Exit.FINE
 
 
-def _tell_status(state: Mapping[str, Any]) -> None:
+def _tell_status(state: Mapping[str, Any], counts: Sequence[RuleCount]) -> None:
     click.echo(f"Store: {state['store']}\n")
     columns = ("source", "system", "collections", "items", "oldest_data", "newest_data", "pulled_at", "problem")
     output.table([[output.as_text(row[name]) for name in columns] for row in state["sources"]], columns)
@@ -137,6 +147,7 @@ def _tell_status(state: Mapping[str, Any]) -> None:
         f"\n{state['findings']} finding(s), {state['labels']} label(s) put on by us, {state['vetoes']} veto(es), "
         f"{state['unsettled']} write(s) without a result.\n"
     )
+    tell_unknown(counts)
     shown = ("run", "started_at", "seconds", "command", "rehearsal", "exit_code")
     output.table([[output.as_text(run[name]) for name in shown] for run in state["runs"]], shown)
     waiting, brakes = state["waiting"], state["brakes"]
@@ -207,6 +218,14 @@ def _source_states(config: Config, store: Store, worries: Mapping[str, list[str]
         state = {"source": name, "system": source.system, "collections": 0, "items": 0, **known}
         states.append({**state, "problem": why or known["problem"], "away_since": since, "worries": worries[name]})
     return states
+
+
+def backup(path: Path | None, file: Path) -> None:
+    """A checked copy of the store; silent under cron."""
+    config = configs.load(configs.find(path))
+    size = back_up(config.store, file)
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        click.echo(f"Wrote {file}, {size / 2**20:.1f} MiB, and checked it.")
 
 
 def connectors(form: str) -> None:

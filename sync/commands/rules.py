@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -18,6 +17,7 @@ from rules.calendar import Calendar
 from rules.columns import COLUMNS
 from rules.grading import SHIPPED
 from rules.ruleset import Case, RuleSet
+from rules.says import wrote
 from sync import clock as clocks
 from sync import config as configs
 from sync import log, output, rulefiles, schema
@@ -39,18 +39,25 @@ from sync.stops import Exit, InvalidStop
 from sync.today import today
 
 
-def _rules_for(path: Path | None, files: Sequence[Path]) -> tuple[RuleSet, Config | None]:
-    """The named files, or those of the config, or the shipped packs where there is no config."""
-    if files:
-        return load_rules(files, ""), None
+def _rules_for(path: Path | None, names: Sequence[Path]) -> tuple[RuleSet, Config | None]:
+    """The rules of the named files and folders, else those of the config, else the shipped packs; and the config."""
+    config = _config_if_any(path)
+    if names:
+        files = rulefiles.find([str(name) for name in names])
+    else:
+        files = rule_files(config) if config else loader.builtin_files()
+    return load_rules(files, config.prefix if config else "", config.calendars if config else {}), config
+
+
+def _config_if_any(path: Path | None) -> Config | None:
+    """Rules can be checked and tested before there is a config; one that was named must be there."""
     try:
         found = configs.find(path)
     except InvalidStop:
         if path is not None:
             raise
-        return load_rules(loader.builtin_files(), ""), None
-    config = configs.load(found)
-    return load_rules(rule_files(config), config.prefix), config
+        return None
+    return configs.load(found, secrets=False)
 
 
 def rules_check(path: Path | None, files: Sequence[Path]) -> int:
@@ -68,7 +75,7 @@ def rules_test(path: Path | None, files: Sequence[Path], only: Sequence[str], ed
     ruleset, terms = _only_rules(ruleset, only), _test_terms(config)
     results, rows = selftest.run(ruleset, terms), list[Case]()
     for table in tables:
-        for row in _rows_of(table, ruleset):
+        for row in _rows_of(table, ruleset, terms):
             results += selftest.run_case(ruleset, row.case, row.name, str(table), terms)
             rows.append(row.case)
     failures = [result for result in results if not result.passed]
@@ -88,9 +95,9 @@ def _only_rules(ruleset: RuleSet, names: Sequence[str]) -> RuleSet:
     return replace(ruleset, rules=tuple(rule for rule in ruleset.rules if not names or rule.id in names))
 
 
-def _rows_of(table: Path, ruleset: RuleSet) -> list[sheets.Row]:
+def _rows_of(table: Path, ruleset: RuleSet, terms: selftest.Terms) -> list[sheets.Row]:
     try:
-        return sheets.read(table, ruleset.labels)
+        return sheets.read(table, ruleset.labels, terms.calendars)
     except loader.RuleErrors as errors:
         raise InvalidStop(*(str(problem) for problem in errors.problems)) from errors
 
@@ -104,7 +111,7 @@ def _test_edges(ruleset: RuleSet, terms: selftest.Terms, rows: Sequence[Case]) -
 
 
 def _test_terms(config: Config | None) -> selftest.Terms:
-    """Holidays are left out, so that a test says the same in every country and year."""
+    """Holidays are left out, so that a test says the same everywhere, unless it names a calendar."""
     if config is None:
         return selftest.Terms()
     return selftest.Terms(
@@ -112,12 +119,14 @@ def _test_terms(config: Config | None) -> selftest.Terms:
         review_days=config.review_days,
         placeholders=(*SHIPPED, *config.placeholders),
         finder=config.finder,
+        calendars=config.calendars,
+        usual=config.calendar,
     )
 
 
 def rules_capture(path: Path | None, key: str, only: str | None) -> int:
     """Print a `[[rule.test]]` for each rule, or the one named, from the items that people call KEY."""
-    config, ruleset = load(path)
+    config, ruleset = load(path, secrets=False)
     chosen = _only_rules(ruleset, [only] if only else ()).rules
     clock, left_out = clocks.read(), False
     with opened_store(config, create=False) as store:
@@ -140,7 +149,7 @@ def rules_capture(path: Path | None, key: str, only: str | None) -> int:
 
 def rules_diff(path: Path | None, old: str, new: str, form: str) -> int:
     """Whose labels would change if the files were swapped now."""
-    config = configs.load(configs.find(path))
+    config = configs.load(configs.find(path), secrets=False)
     before, after = (load_rules(rulefiles.find([name]), config.prefix) for name in (old, new))
     clock = clocks.read()
     rehearsal_note(clock)
@@ -171,7 +180,7 @@ def _tell_comparison(comparison: Comparison) -> None:
 
 def rules_backtest(path: Path | None, names: Sequence[str], since: date, until: date | None, form: str) -> int:
     """What the rules would have done on the days that the store remembers."""
-    config = configs.load(configs.find(path))
+    config = configs.load(configs.find(path), secrets=False)
     ruleset = load_rules(rulefiles.find(names), config.prefix)
     clock = clocks.read()
     rehearsal_note(clock)
@@ -221,7 +230,7 @@ def rules_list(path: Path | None, form: str) -> None:
     """The rules in force."""
     ruleset, _ = _rules_for(path, ())
     rows = [
-        {"rule": rule.id, "labels": list(rule.labels), "says": rule.says, "file": str(rule.file), "line": rule.line}
+        {"rule": rule.id, "labels": list(rule.labels), "says": wrote(rule.says), "file": rule.file, "line": rule.line}
         for rule in ruleset.rules
     ]
     output.emit(rows, ("rule", "labels", "says", "file", "line"), form, "There are no rules.")
@@ -235,4 +244,4 @@ def rules_columns(form: str) -> None:
 
 def rules_schema(of_config: bool) -> None:
     """JSON Schema."""
-    click.echo(json.dumps(schema.config() if of_config else rule_schema.schema(), indent=2))
+    click.echo(schema.as_text(schema.config() if of_config else rule_schema.schema()), nl=False)

@@ -24,6 +24,7 @@ from sync.commands.shared import (
     rehearsal_note,
     rule_files,
     short,
+    tell_unknown,
 )
 from sync.config import Config
 from sync.lock import locked
@@ -110,6 +111,7 @@ def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = Non
             + (f", {source.vanished} gone" if source.vanished else "")
         )
     click.echo(f"{report.findings} finding(s) on {report.plan.considered} item(s).")
+    tell_unknown(report.counts)
     _tell_plan(report.plan)
     if report.applied and not report.tripped:
         written = report.written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from pathlib import Path
 
 from sync import durations
@@ -35,11 +34,7 @@ def daemon(path: Path | None, every: str, apply_: bool | None, *, debug: bool) -
             def run() -> int:
                 return runs.run_and_tell(config, ruleset, wish, shown=shown, keep=reports.append)
 
-            try:
-                return _ended(exit_code(run, debug=debug), reports, shown)
-            except Exception:  # noqa: BLE001 - only with --debug; the process ends here without another word
-                traceback.print_exc()
-                return Ended(Exit.BUG, worked=False, plan=shown)
+            return _ended(exit_code(run, debug=debug), reports, shown)
 
         return Job(cycle, _longest(config))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,25 @@ from typing import Any
 import click
 
 from rules import engine, loader
+from rules.calendar import CalendarTerms
+from rules.engine import RuleCount
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
 from sync import log
 from sync.config import Config
 from sync.stops import InvalidStop
-from sync.store import Store, explain_error, open_store
+from sync.store import Store, open_store, sqlite_in_words
 from sync.today import today
 
 
-def load(path: Path | None) -> tuple[Config, RuleSet]:
-    """Config and rules, or `InvalidStop` with all mistakes of whichever fails first."""
-    config = configs.load(configs.find(path))
-    return config, load_rules(rule_files(config), config.prefix)
+def load(path: Path | None, *, secrets: bool = True, tests: bool = False) -> tuple[Config, RuleSet]:
+    """Config and rules, or `InvalidStop` with all mistakes of whichever fails first.
+
+    `secrets` are looked up where sources will be reached; of the rules' `tests`, the calendars are looked up.
+    """
+    config = configs.load(configs.find(path), secrets=secrets)
+    return config, load_rules(rule_files(config), config.prefix, config.calendars if tests else None)
 
 
 def rule_files(config: Config) -> list[Path]:
@@ -46,9 +50,10 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def load_rules(files: Sequence[Path], prefix: str) -> RuleSet:
+def load_rules(files: Sequence[Path], prefix: str, calendars: Mapping[str, CalendarTerms] | None = None) -> RuleSet:
+    """The rules of these files; `calendars` are those that their tests may name, where tests matter."""
     try:
-        return loader.load(files, prefix=prefix)
+        return loader.load(files, prefix=prefix, calendars=calendars)
     except loader.RuleErrors as errors:
         raise InvalidStop(*(str(problem) for problem in errors.problems)) from errors
 
@@ -56,11 +61,8 @@ def load_rules(files: Sequence[Path], prefix: str) -> RuleSet:
 @contextmanager
 def opened_store(config: Config, *, create: bool) -> Iterator[Store]:
     """The open store; whatever SQLite says of it while it is used becomes one sentence."""
-    with open_store(config.store, create=create) as store:
-        try:
-            yield store
-        except sqlite3.DatabaseError as error:
-            raise InvalidStop(explain_error(config.store, error)) from error
+    with open_store(config.store, create=create) as store, sqlite_in_words(config.store):
+        yield store
 
 
 def rehearsal_note(clock: clocks.Clock) -> None:
@@ -83,7 +85,7 @@ def short(title: str, most: int = 60) -> str:
 @contextmanager
 def looking(path: Path | None) -> Iterator[tuple[Config, Store]]:
     """A store to look at, with `work_item` as of now."""
-    config = configs.load(configs.find(path))
+    config = configs.load(configs.find(path), secrets=False)
     clock = clocks.read()
     rehearsal_note(clock)
     with opened_store(config, create=False) as store:
@@ -110,6 +112,16 @@ def warn(ruleset: RuleSet, config: Config | None) -> int:
     for warning in warnings:
         click.echo(f"{warning} (warning)")
     return len(warnings)
+
+
+def tell_unknown(counts: Iterable[RuleCount]) -> None:
+    """Which rules could not tell about some items, if any: silence would look like "all is well"."""
+    unsure = [f"{count.rule} on {count.unknown} of {count.considered}" for count in counts if count.unknown]
+    if unsure:
+        click.echo(
+            f"Unknown, and so without a label: {', '.join(unsure)} item(s). Their tool does not answer what the rule "
+            "asks, or the config maps no field to it; `unstuck explain KEY` says which."
+        )
 
 
 def items_named(store: Store, key: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from connectors.model import WorkItem
@@ -38,8 +39,15 @@ _BASIS = {
 class Reading:
     """Reads conditions for one item as of one day."""
 
-    def __init__(self, item: WorkItem, today: Today, prefix: str = "", ours: Iterable[str] = ()) -> None:
-        self.item, self.today, self.prefix = item, today, fold(prefix)
+    def __init__(
+        self,
+        item: WorkItem,
+        today: Today,
+        prefix: str = "",
+        ours: Iterable[str] = (),
+        around: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self.item, self.today, self.prefix, self.around = item, today, fold(prefix), around
         self.ours = {fold(label) for label in ours}
         self.day = today.now.astimezone(today.zone).date()
 
@@ -76,7 +84,7 @@ class Reading:
             "days_in_status": item.status_since,
             "business_days_in_status": item.status_since,
             "days_since_review": item.outcome_reviewed_at,
-            "underway_days": item.started_at,
+            "underway_days": self.around.get("began", item.started_at),
         }
         if name in since:
             start = self._local(since[name])
@@ -88,7 +96,7 @@ class Reading:
         if name == "parent_key":
             return item.parent_ref.native_id if item.parent_ref else None
         if name in ("outcome_from", "sponsor_above", "items_below", "finished_below"):
-            return 0 if name.endswith("_below") else None  # it stands alone
+            return self.around.get(name, 0 if name.endswith("_below") else None)  # it stands alone
         value = getattr(item, name)
         return self._local(value) if isinstance(value, datetime) else value
 
@@ -194,7 +202,7 @@ def _groups(pattern: str, word: str) -> tuple[str, ...]:
 
 
 def _amount(value: float, word: str) -> bool:
-    how, number = _groups(r"(\D+) (-?[\d.]+)", word)
+    how, number = _groups(r"(\D+) (-?[\d.]+)", word) if word[0].isalpha() else ("exactly", word)
     return _compare(how, value, float(number))
 
 

@@ -59,6 +59,62 @@ def test_a_test_on_each_side_holds_a_threshold(
     assert len(left(tmp_path, when)) == 2
 
 
+VAGUE, MEASURED = 'outcome_metric = "Happier customers"', 'outcome_metric = "Churn to 3 %"'
+IT = 'outcome_metric = "99.9 % uptime"'
+
+
+@pytest.mark.parametrize(
+    ("when", "below", "above", "loose"),
+    [
+        ('outcome_grade = "at most vague"', (VAGUE, YES), (MEASURED, NO),
+         ["at most vague becomes at most technical", "at most vague becomes at most no baseline"]),
+        ('outcome_grade = "not over technical"', (IT, YES), (VAGUE, NO),
+         ["over technical becomes over placeholder", "over technical becomes over vague"]),
+        ('outcome_grade = "under placeholder"', ('title = "x"', YES), ('outcome_metric = "TBD"', NO),
+         ["under placeholder becomes under technical"]),  # under missing is no word
+    ],
+)  # fmt: skip
+def test_a_test_on_each_side_holds_a_grade(
+    tmp_path: Path, when: str, below: tuple[str, str], above: tuple[str, str], loose: list[str]
+) -> None:
+    assert left(tmp_path, when, below, above) == []
+    assert left(tmp_path, when) == [f"outcome_grade {move}" for move in loose]
+
+
+def test_a_grade_that_is_named_outright_is_no_threshold(tmp_path: Path) -> None:
+    assert left(tmp_path, 'outcome_grade = ["missing", "placeholder"]') == []
+    assert left(tmp_path, 'outcome_grade = "not vague"') == []
+
+
+WHOLE = 'outcome_metric = "Churn to 3 %", outcome_baseline = "5 %", outcome_target = "3 %", outcome_reviewed_at = '
+
+
+@pytest.mark.parametrize("when", ['"unreviewed"', '"not complete"', '["no target", "unreviewed"]'])
+def test_the_days_of_a_review_are_a_threshold_of_rules_that_ask_for_it(tmp_path: Path, when: str) -> None:
+    late, just = (WHOLE + "2025-12-17", YES), (WHOLE + "2025-12-18", NO)  # 93 and 92 days
+    rule = f"outcome_grade = {when}"
+    assert left(tmp_path, rule, late, just) == []
+    assert left(tmp_path, rule, late) == ["outcomes count as unreviewed after 91 days, not 92"]
+    assert left(tmp_path, rule, just) == ["outcomes count as unreviewed after 93 days, not 92"]
+    file = tmp_path / "r.toml"
+    assert [edge.what for edge in unnoticed(load([file]), Terms(review_days=1))] == [
+        "outcomes count as unreviewed after 2 days, not 1"
+    ]
+
+
+def test_a_test_with_a_calendar_holds_by_that_calendar(tmp_path: Path) -> None:
+    file = tmp_path / "r.toml"
+    rule = RULE.format(when='business_days_in_status = "over 10"')
+    cases = [
+        TEST.format(item=f"status_since = 2026-03-0{day}", expect=expect) + 'calendar = { weekend = ["sunday"] }\n'
+        for day, expect in ((9, NO), (8, NO), (7, YES))
+    ]
+    file.write_text(rule + "".join(cases))
+    assert unnoticed(load([file]), Terms()) == []
+    file.write_text(file.read_text().replace('calendar = { weekend = ["sunday"] }', ""))
+    assert len(unnoticed(load([file]), Terms())) == 2
+
+
 def test_what_cannot_make_a_difference_is_not_asked_for(tmp_path: Path) -> None:
     assert left(tmp_path, 'sponsor = "missing"') == []
     assert left(tmp_path, 'age_days = "at least 0"') == ["age_days at least 0 becomes at least 1"]

@@ -36,7 +36,7 @@ def test_a_match_in_full() -> None:
     text = as_text("APP-3", [answer(in_progress(SINCE, type="Task"), "stuck")])
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines[0].startswith("APP-3 pmo-stuck-20d rule stuck, ")
-    assert lines[0].endswith("stuck.toml:7")
+    assert lines[0].endswith(" builtin/stuck.toml:8")
     assert lines[1:] == [
         "yes status_category is in progress in progress (since 18 Feb 2026)",
         "yes none of 2 conditions",

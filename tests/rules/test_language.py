@@ -222,7 +222,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("sponsor", 3, "sponsor is text, not a number"),
     ("sponsor", True, "true is no value word"),
     ("sponsor", [], "the list is empty"),
-    ("sponsor", [1], "texts in quotes"),
+    ("sponsor", [1], 'write "1", in quotes'),
     ("sponsor", ["missing", "Ann"], '"missing" is a word'),
     ("sponsor", date(2026, 3, 1), "does not fit"),
     ("sponsor", {"is": "Ann"}, "takes a value, not a table"),

@@ -63,7 +63,7 @@ def test_a_row_is_held_against_all_rules_both_ways(tmp_path: Path, form: str) ->
     ruleset = load([tmp_path / "r.toml"])
     results = [
         str(result)
-        for row in sheets.read(table, ruleset.labels)
+        for row in sheets.read(table, ruleset.labels, {})
         for result in run_case(ruleset, row.case, row.name, "t", Terms())
     ]
     assert results == [
@@ -92,7 +92,7 @@ def test_a_row_is_held_against_all_rules_both_ways(tmp_path: Path, form: str) ->
 def test_mistakes_have_their_row(tmp_path: Path, head: str, row: str, why: str) -> None:
     (tmp_path / "t.csv").write_text(f"{head}\n{row}\n")
     with pytest.raises(RuleErrors) as caught:
-        sheets.read(tmp_path / "t.csv", ["slow"])
+        sheets.read(tmp_path / "t.csv", ["slow"], {})
     assert str(caught.value).removeprefix(f"{tmp_path}/").startswith(why)
 
 
@@ -102,7 +102,7 @@ def test_what_is_no_table_is_one_sentence(tmp_path: Path, name: str, content: by
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(RuleErrors):
-        sheets.read(tmp_path / name, [])
+        sheets.read(tmp_path / name, [], {})
 
 
 def test_the_table_in_the_docs_passes_with_the_ladder_in_the_docs(tmp_path: Path) -> None:
@@ -111,6 +111,6 @@ def test_the_table_in_the_docs_passes_with_the_ladder_in_the_docs(tmp_path: Path
     (tmp_path / "t.csv").write_text(table)
     (tmp_path / "r.toml").write_text(ladder)
     ruleset = load([tmp_path / "r.toml"])
-    rows = sheets.read(tmp_path / "t.csv", ruleset.labels)
+    rows = sheets.read(tmp_path / "t.csv", ruleset.labels, {})
     results = [run_case(ruleset, row.case, row.name, "t", Terms())[0] for row in rows]
     assert [result.passed for result in results] == [True, True]

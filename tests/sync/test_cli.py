@@ -197,8 +197,10 @@ def test_a_bug_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         cli.main(["connectors"])
     assert stop.value.code == 70
     assert "ran into a bug (ZeroDivisionError: oops)" in capsys.readouterr().err
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SystemExit) as stop:
         cli.main(["--debug", "connectors"])
+    assert stop.value.code == 70
+    assert "\nZeroDivisionError: oops\n" in capsys.readouterr().err
 
 
 def test_a_time_that_is_none(town: Town) -> None:

@@ -129,6 +129,7 @@ def secretive(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_are_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOL_TOKEN", "s3cr3t-made-up")
     (tmp_path / "token").write_text("from-a-file\n")
+    (tmp_path / "token").chmod(0o600)
     config = load(tmp_path, LEAST + 'token = { env = "TOOL_TOKEN" }\n')
     assert config.sources["tool"].setup.options["token"] == "s3cr3t-made-up"
     assert "s3cr3t" not in config.sources["tool"].fingerprint

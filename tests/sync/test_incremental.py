@@ -51,6 +51,15 @@ _WORDS = {
 }
 
 
+_SQL = [
+    "days_in_status % 3 = 1",
+    "underway_days > 2 or due_at_day < started_at_day",
+    "outcome_grade = 'unreviewed'",
+    "finished_below < items_below",
+]
+"""The first two read an age, and are asked about every item on a new day; the others are not."""
+
+
 def _every_word() -> Iterator[str]:
     for column, words in _WORDS.items():
         for number, word in enumerate(words):
@@ -58,6 +67,8 @@ def _every_word() -> Iterator[str]:
             shown = f"{{{column}}} {{outcome_metric}}" if number % 2 else "plain"
             yield f'[[rule]]\nid="{name}"\nlabel="l-{name}"\nsays="{shown}"\nwhen={{ {column} = "{word}" }}\n'
     yield '[[rule]]\nid="field"\nlabel="l-field"\nsays="{fields.CC}"\nwhen={ fields = { CC = "missing" } }\n'
+    for number, sql in enumerate(_SQL):
+        yield f'[[rule]]\nid="sql-{number}"\nlabel="l-sql-{number}"\nsays="so"\nwhen={{ sql = "{sql}" }}\n'
     yield (
         '[[rule]]\nid="ladder"\nsays="{status_since}: {business_days_in_status}"\nwhen={ key = "present" }\n'
         '[rule.ladder]\nmeasure="business_days_in_status"\n'
@@ -109,10 +120,12 @@ def lose(store: Store, native_id: str) -> None:
 
 def agrees(store: Store, ruleset: RuleSet, today: engine.Today, inheriting: list[str] = INHERITING) -> bool:
     """Evaluate as a run does, and all anew, and compare everything. Returns whether the first was not a whole one."""
-    store.connection.execute("DROP TABLE IF EXISTS temp.touched_item")
+    for name in ("touched", "found"):
+        store.connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
     findings.link(store, findings.Links(tuple(inheriting), {}, {}))
     evaluation = findings.evaluate(store, ruleset, today)
-    built_on = bool(store.value("SELECT count(*) FROM sqlite_temp_master WHERE name = 'touched_item'"))
+    made = {row["name"] for row in store.rows("SELECT name FROM sqlite_temp_master")}
+    built_on = "touched" in made or "found" not in made
     linked = "SELECT id, parent_id, outcome_id FROM item ORDER BY id"
     links = store.rows(linked)
     table.resolve(store.connection, inheriting)
@@ -207,6 +220,7 @@ def test_what_lies_below_a_changed_item_follows_it(rules: RuleSet) -> None:
         for change in (
             item("0", outcome_metric="Churn -2 points"),  # its child waited for it
             item("0", outcome_metric="Churn -3 points"),
+            item("0", outcome_metric="Churn -3 points", outcome_category="Grow"),
             item("2", outcome_metric="TBD", parent_ref=ItemRef("test", "1")),
             item("2", parent_ref=ItemRef("test", "5")),  # a ring
             item("2", parent_ref=ItemRef("test", "0")),
@@ -217,6 +231,93 @@ def test_what_lies_below_a_changed_item_follows_it(rules: RuleSet) -> None:
         lose(store, "0")
         assert agrees(store, rules, TODAY)
         assert store.value("SELECT count(*) FROM item WHERE outcome_id = id") == 7
+
+
+_GIVEN = {
+    "outcome_metric": "Churn -3 points",
+    "outcome_category": "Grow",
+    "outcome_baseline": "",
+    "outcome_target": "",
+    "outcome_actual": "4",
+    "outcome_reviewed_at": NOW - timedelta(days=200),
+    "key": "renamed",
+    "unknown": frozenset({"outcome_category"}),
+}
+
+
+def test_whatever_an_heir_takes_is_taken_again(tmp_path: Path) -> None:
+    """Each by itself; the view has nothing else of the giver."""
+    shown = [*_GIVEN, "outcome_from", "outcome_grade", "days_since_review"]
+    says = " ".join(f"{{{name}}}" for name in shown if name not in ("key", "unknown"))
+    file = tmp_path / "rules.toml"
+    file.write_text(f'[[rule]]\nid="all"\nlabel="all"\nsays="{says}"\nwhen={{ outcome_from = "present" }}\n')
+    ruleset = load([file])
+    plain = {
+        "outcome_metric": "Churn -2 points",
+        "outcome_category": "Reduce cost",
+        "outcome_baseline": "5",
+        "outcome_target": "3",
+        "outcome_actual": "5",
+        "outcome_reviewed_at": NOW,
+    }
+    for name, value in _GIVEN.items():
+        with new_store() as store:
+            put(store, item("giver", **plain))
+            put(store, item("heir", parent_ref=ItemRef("test", "giver")))
+            agrees(store, ruleset, TODAY)
+            before = store.value("SELECT reason FROM finding")
+            put(store, item("giver", **plain | {name: value}))
+            assert agrees(store, ruleset, TODAY)
+            assert store.value("SELECT reason FROM finding") != before, name
+
+
+def test_only_a_rule_whose_sql_reads_an_age_looks_at_every_item_again(rules: RuleSet) -> None:
+    with new_store() as store:
+        for number in range(50):
+            put(store, item(str(number), status_since=NOW - timedelta(days=number)))
+        agrees(store, rules, TODAY)
+        tomorrow = replace(TODAY, now=NOW + timedelta(days=1))
+        anew = incremental.asked_anew(rules, tomorrow, incremental.Last(TODAY.date.toordinal(), 50, {}))
+        assert [rules.rules[position].id for position in anew] == ["sql-0", "sql-1"]
+        put(store, item("7", title="another"))
+        assert agrees(store, rules, tomorrow)
+        put(store, item("8", title="another"))
+        assert incremental.asked_anew(rules, tomorrow, incremental.Last(tomorrow.date.toordinal(), 50, {})) == []
+        assert agrees(store, rules, tomorrow)
+
+
+def test_where_nothing_changed_nothing_is_looked_at(rules: RuleSet) -> None:
+    with new_store() as store:
+        for number in range(20):
+            put(store, item(str(number), unknown=frozenset({"sponsor"})))
+        agrees(store, rules, TODAY)
+        told: list[str] = []
+        store.connection.set_trace_callback(told.append)
+        findings.link(store, findings.Links(tuple(INHERITING), {}, {}))
+        evaluation = findings.evaluate(store, rules, replace(TODAY, now=NOW + timedelta(hours=3)))
+        store.connection.set_trace_callback(None)
+        assert [sql for sql in told if "item" in sql.replace("item_id", "")] == []
+        assert [sql for sql in told if not sql.startswith("SELECT")] == []
+        assert evaluation == engine.evaluate(store.connection, rules, TODAY)
+
+
+def test_a_store_of_an_older_version_goes_on(rules: RuleSet) -> None:
+    """Its findings stay, and what was written since them is looked at."""
+    with Store(sqlite3.connect(":memory:", isolation_level=None), Path("memory")) as store:
+        migrations.apply(store.db, stop_before="m007_findings_by_rule")
+        for trigger in store.rows("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            store.connection.execute(f"DROP TRIGGER {trigger['name']}")
+        store.connection.execute("DROP TABLE dirty")
+        store.connection.execute("CREATE TABLE dirty (item_id INTEGER PRIMARY KEY, was_there INTEGER NOT NULL)")
+        put(store, item("1"))
+        store.connection.execute("INSERT INTO dirty VALUES (1, 0)")
+        store.connection.execute("INSERT INTO finding VALUES (1, 'r', 'l', 'so', 'then')")
+        migrations.apply(store.db)
+        assert store.connection.execute("SELECT * FROM finding").fetchall() == [(1, "r", "l", "so", "then")]
+        assert store.connection.execute("SELECT * FROM dirty").fetchall() == [(1, 0, 1)]
+        agrees(store, rules, TODAY)
+        put(store, item("1", sponsor="Ann"))
+        assert agrees(store, rules, TODAY)
 
 
 def test_what_stands_around_a_changed_item_follows_it(rules: RuleSet) -> None:

@@ -192,7 +192,7 @@ def test_the_brakes_that_would_have_tripped(town: Town) -> None:
     town.write_config(CONFIG + "[brakes]\ncount = 18\n")
     town.unstuck("run")
     tripped = {day["day"]: [brake["name"] for brake in day["brakes"]] for day in backtest(town, "2026-03-01")["days"]}
-    assert {day: names for day, names in tripped.items() if names} == {"2026-03-18": ["share", "count"]}
+    assert {day: names for day, names in tripped.items() if names} == {"2026-03-18": ["share", "count", "unusual"]}
     assert [brake["name"] for brake in backtest(town, "2026-03-12")["days"][0]["brakes"]] == ["share", "count"]
 
 

@@ -74,6 +74,24 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
         assert store.setting("a") is None
 
 
+def test_a_wal_that_a_long_reader_made_grow_is_cut_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, limit = tmp_path / "unstuck.db", 100_000
+    monkeypatch.setattr("sync.store._LARGEST_WAL", limit)
+    with open_store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM item").fetchone()
+        for number in range(8):
+            with store.transaction():
+                store.remember(f"long {number}", "x" * 1_000_000)
+        wal = path.with_name("unstuck.db-wal")
+        assert wal.stat().st_size > 4_000_000
+        reader.execute("COMMIT")
+        for number in range(2):  # the first writes all of it back, the second begins anew
+            with store.transaction():
+                store.remember("short", str(number))
+        assert wal.stat().st_size <= limit
+
+
 def test_unchanged_items_are_not_rewritten(town: Town) -> None:
     for number in range(1, 200):
         town.add(number)

@@ -17,6 +17,7 @@ from tests.sync.town import Said, Town
 CONFIG = """
 timezone = "Europe/Berlin"
 brakes.share = 1.0
+brakes.per_rule = 500
 [sources.plan]
 system = "msproject"
 path   = "inbox/*.xml"
