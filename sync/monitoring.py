@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from sync import clock as clocks
@@ -10,7 +11,7 @@ from sync import log, metrics, ping, told
 from sync.clock import Clock
 from sync.config import Config
 from sync.stops import Exit, LockedStop, Stop
-from sync.store import open_store
+from sync.store import open_store, sqlite_in_words
 from sync.summary import RunReport
 
 Result = TypeVar("Result")
@@ -23,18 +24,25 @@ def watched(config: Config, call: Callable[[], Result]) -> Result:
     except LockedStop:
         raise
     except Exception:
-        _tell_once(config, "ping", _ping(config, clocks.read(), fine=False))
+        if config.ping is not None:
+            _tell_once(config, "ping", _ping(config, clocks.read(), fine=False))
         raise
 
 
 def after(config: Config, report: RunReport) -> None:
     """Write numbers and ping, as config asks for."""
     if config.metrics_file is not None:
-        with open_store(config.store) as store:
-            failed = metrics.write(config.metrics_file, report, store)
-        _tell_once(config, "metrics", failed)
+        _tell_once(config, "metrics", _write_numbers(config.store, config.metrics_file, report))
     if config.ping is not None and report.stopped is None:
         _tell_once(config, "ping", _ping(config, report.clock, fine=report.exit_code == Exit.FINE))
+
+
+def _write_numbers(path: Path, file: Path, report: RunReport) -> str | None:
+    try:
+        with open_store(path, create=False) as store, sqlite_in_words(path):
+            return metrics.write(file, report, store)
+    except Stop as stop:
+        return f"[metrics] file: {stop}"
 
 
 def _ping(config: Config, clock: Clock, *, fine: bool) -> str | None:
@@ -47,7 +55,7 @@ def _ping(config: Config, clock: Clock, *, fine: bool) -> str | None:
 def _tell_once(config: Config, what: str, sentence: str | None) -> None:
     sentences: Sequence[str] = [sentence] if sentence else []
     try:
-        with open_store(config.store, create=False) as store:
+        with open_store(config.store, create=False) as store, sqlite_in_words(config.store):
             sentences = told.news(store, what, sentences, clocks.read().now)
     except Stop:
         pass  # the store is what failed: then say it each time

@@ -15,7 +15,7 @@ import keyring.backend
 import keyring.errors
 
 from connectors import registry
-from connectors.base import ChangeResult, Collection, Notice, Option, Outcome, Page
+from connectors.base import ChangeResult, Collection, Notice, Option, Outcome, Page, SourceSetup
 from connectors.errors import AuthError, BusyError
 from connectors.memory import MemoryConnector
 from connectors.model import Cursor, LabelChange
@@ -33,6 +33,11 @@ class LeakyConnector(MemoryConnector):
         Option("token", "the tool's API token", "secret", required=True),
         Option("fails", "where"),
     )
+
+    def __init__(self, setup: SourceSetup) -> None:
+        super().__init__(setup)
+        if self.fail_at("make"):
+            raise RuntimeError(self.told)
 
     @property
     def told(self) -> str:
@@ -72,7 +77,7 @@ class LeakyConnector(MemoryConnector):
             raise RuntimeError(self.told)
 
 
-PLACES = ("check", "collections", "pull", "page", "apply", "close", "nowhere")
+PLACES = ("make", "check", "collections", "pull", "page", "apply", "close", "nowhere")
 
 
 class LeakyTown(Town):

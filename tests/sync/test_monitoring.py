@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from sync import durations, metrics, ping
+from sync import config as configs
+from sync import durations, metrics, monitoring, ping
+from sync.clock import Clock
+from sync.summary import RunReport
 from tests.fakes.server import Answer, FakeServer, Request
 from tests.sync.town import CONFIG, Town
 
@@ -78,6 +82,13 @@ def test_a_file_that_cannot_be_written_is_told_once_and_changes_no_exit_code(tow
     (town.folder / "nowhere" / "unstuck.prom").unlink()
     (town.folder / "nowhere").rmdir()
     assert "[metrics] file:" in town.unstuck("run", "--apply").err  # it worked in between
+
+
+def test_a_store_that_is_gone_when_the_numbers_are_written_is_one_sentence(town: Town) -> None:
+    town.write_config('metrics.file = "unstuck.prom"\n' + CONFIG)
+    config = configs.load(town.folder / "config.toml")
+    report = RunReport(1, Clock(datetime(2026, 3, 20, tzinfo=UTC), rehearsal=True), applied=False)
+    assert str(monitoring._write_numbers(config.store, town.folder / "x", report)).startswith("[metrics] file: ")
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"])))

@@ -216,7 +216,7 @@ def test_a_secret_shows_nowhere_wherever_its_connector_fails(town: LeakyTown, pl
 
 
 def test_a_bug_of_ours_shows_no_secret_even_with_its_traceback(town: LeakyTown) -> None:
-    town.configure('{ env = "TOOL_TOKEN" }', "close")
+    town.configure('{ env = "TOOL_TOKEN" }', "make")
     said = town.tolerant("--debug", "run", env=TOKEN)
     assert said.code == 70
     assert "Traceback" in said.err
