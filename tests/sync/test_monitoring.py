@@ -129,6 +129,13 @@ def monitor() -> Iterator[Monitor]:
     monitor.server.close()
 
 
+@pytest.fixture
+def stranger() -> Iterator[Monitor]:
+    monitor = Monitor()
+    yield monitor
+    monitor.server.close()
+
+
 SECRET = "5ecre7-uuid"
 
 
@@ -167,26 +174,25 @@ def test_a_lock_that_is_held_pings_nobody(pinging: Town, monitor: Monitor) -> No
 
 
 @pytest.mark.parametrize("trouble", ["status", "elsewhere", "loop", "nobody"])
-def test_a_ping_that_nobody_hears_is_told_once(pinging: Town, monitor: Monitor, trouble: str) -> None:
-    other = Monitor()
+def test_a_ping_that_nobody_hears_is_told_once(
+    pinging: Town, monitor: Monitor, stranger: Monitor, trouble: str
+) -> None:
     if trouble == "status":
         monitor.status = 404
     elif trouble == "elsewhere":
-        monitor.sends_to = f"{other.server.url}/{SECRET}"
+        monitor.sends_to = f"{stranger.server.url}/{SECRET}"
     elif trouble == "loop":
         monitor.sends_to = f"/{SECRET}"
     else:
         monitor.server.close()
+        monitor.server = FakeServer(monitor.answer)  # elsewhere, for the fixture to close
     first, second = (pinging.unstuck("--debug", "run", "--apply") for _ in range(2))
     assert (first.code, second.code) == (0, 0)
     assert "[metrics] ping: the call to 127.0.0.1" in first.err
     assert "[metrics] ping" not in second.err
     assert SECRET not in first.out + first.err + second.out + second.err
     assert SECRET.encode() not in (pinging.folder / "unstuck.db").read_bytes()
-    assert other.heard() == []
-    other.server.close()
-    if trouble == "nobody":
-        monitor.server = FakeServer(monitor.answer)  # closed again by the fixture
+    assert stranger.heard() == []
 
 
 def test_a_redirect_within_the_host_is_followed(pinging: Town, monitor: Monitor) -> None:
