@@ -82,6 +82,12 @@ class Config:
     """The named ones, sorted by name."""
     prefix: str
     veto_days: int
+    pause_share: float
+    pause_least: int
+    per_person_per_week: int
+    """0 is no limit."""
+    exemptions: tuple[str, ...]
+    """Names of files, or globs."""
     placeholders: tuple[str, ...]
     finder: Finder
     review_days: int
@@ -175,6 +181,10 @@ class _Reader:
             calendars=calendars,
             prefix=self.prefix(labels["prefix"]),
             veto_days=self.at_least("labels.veto_days", labels["veto_days"], 0),
+            pause_share=self.a_share("labels.pause_share", labels["pause_share"]),
+            pause_least=self.at_least("labels.pause_least", labels["pause_least"], 1),
+            per_person_per_week=self.at_least("labels.per_person_per_week", labels["per_person_per_week"], 0),
+            exemptions=tuple(top["exemptions"]),
             placeholders=tuple(tables["outcome"]["placeholders"]),
             finder=finder,
             review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),

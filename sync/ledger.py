@@ -75,6 +75,7 @@ def notice_people(connection: sqlite3.Connection, now: datetime, veto_days: int)
     connection.execute(f"UPDATE ledger SET home = 1, off_at = NULL {here} AND c.copy_outdated AND {shows}")
     connection.execute(f"DELETE FROM ledger WHERE off_at IS NOT NULL AND EXISTS (SELECT 1 {here} AND c.copy_outdated)")
     taken = f"off_at IS NULL AND EXISTS (SELECT 1 {here} AND (NOT c.copy_outdated OR ledger.home) AND NOT {shows})"
+    connection.execute(f"INSERT INTO veto_noticed (rule, noticed_at) SELECT rule, ? FROM ledger WHERE {taken}", (at,))
     vetoes = connection.execute(
         "INSERT INTO veto (item_id, label, rule, noticed_at, until, status) "
         "SELECT item_id, label, rule, ?, ?, (SELECT status FROM item WHERE id = item_id) FROM ledger "

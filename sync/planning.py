@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sync import brakes, ledger, takeback
+from rules.ruleset import RuleSet
+from sync import brakes, ledger, rollout, takeback, vetoes
 from sync.clock import Clock
 from sync.config import Config
+from sync.holds import hold
 from sync.plan import Plan, plan_labels
+from sync.standing import exempt_by_label
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
 
 
-def plan_run(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
+def plan_run(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
     """Fill the report's plan and brakes."""
     report.vetoes = _hear(config, store, clock, report)
+    with store.transaction() as connection:
+        report.pauses = vetoes.review(connection, config, ruleset, clock.now)
+    report.exempt_items = exempt_by_label(store, report.exemptions.unless)
     considered = ledger.considered(store.connection)
-    plan = plan_labels(
-        ledger.states(store.connection), sum(considered.values()), ledger.outdated_copies(store.connection)
-    )
+    states = report.exemptions.narrow(ledger.states(store.connection))
+    plan = plan_labels(states, sum(considered.values()), ledger.outdated_copies(store.connection))
+    plan = hold(plan, rollout.facts(config, ruleset, store, clock.now, writes=wish.apply))
     report.plan = wish.narrow(plan) if wish.narrow else plan
     before = _counts_before(store)
     shrunk = [sentence for source in report.sources for sentence in source.shrunk]

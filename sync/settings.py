@@ -10,6 +10,7 @@ from connectors.base import Option
 TOP = (
     Option("store", "the SQLite file that everything is kept in", default="unstuck.db"),
     Option("rules", "rule files, as paths or globs; the shipped packs unless set", "list of text", default=()),
+    Option("exemptions", "files of items and rules that are exempt for a while", "list of text", default=()),
     Option("timezone", "for days, and for times that a tool gives without a zone", default="UTC"),
 )
 
@@ -26,6 +27,11 @@ NAMED = ("calendars", "sources")
 LABELS = (
     Option("prefix", "every label that a rule puts on begins so; no other label is ever touched", default="pmo-"),
     Option("veto_days", "how long a label that a person took off stays off, in days", "integer", default=90),
+    Option(
+        "pause_share", "a rule is paused if people take off more than this share of its labels", "number", default=0.3
+    ),
+    Option("pause_least", "and at least so many of them", "integer", default=5),
+    Option("per_person_per_week", "labels a person's items get in seven days; 0 is no limit", "integer", default=0),
 )
 
 OUTCOME = (
