@@ -87,7 +87,7 @@ class _File:
             return self.useless(f"is not valid TOML: {error}")
         self.places = Places(text)
         for key in (key for key in tables if key != "exemption"):
-            self.wrong((key,), f"{key}: there is no such key; a file of exemptions holds [[exemption]] tables only")
+            self.wrong((key, 0), f"{key}: there is no such key; a file of exemptions holds [[exemption]] tables only")
         found = tables.get("exemption", [])
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
             self.wrong(("exemption",), "exemptions begin with [[exemption]], in two pairs of brackets")
@@ -96,11 +96,11 @@ class _File:
         return [entry for entry in entries if entry is not None]
 
     def useless(self, why: str) -> list[Exemption]:
-        self.mistakes.append(f"{self.name}: {why}.")
+        self.mistakes.append(f"{self.name}: {why}")
         return []
 
     def wrong(self, path: tuple[str | int, ...], why: str) -> None:
-        self.mistakes.append(f"{self.name}:{self.places.line(path)}: {why}.")
+        self.mistakes.append(f"{self.name}:{self.places.line(path)}: {why}")
 
     def entry(self, number: int, table: Mapping[str, Any]) -> Exemption | None:
         before, place = len(self.mistakes), ("exemption", number)

@@ -132,7 +132,7 @@ class Guard:
             now = self._read_again()
         except InvalidStop as stop:
             self.mistakes |= dict.fromkeys(
-                f"{line} Until that is corrected, no label is put on." for line in stop.lines
+                f"{line}; until that is corrected, no label is put on." for line in stop.lines
             )
             now = None
         left, held = list[PlannedChange](), list[Held]()

@@ -25,7 +25,9 @@ def plan_run(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish:
     considered = ledger.considered(store.connection)
     states = report.exemptions.narrow(ledger.states(store.connection))
     plan = plan_labels(states, sum(considered.values()), ledger.outdated_copies(store.connection))
-    plan = hold(plan, rollout.facts(config, ruleset, store, clock.now, writes=wish.apply))
+    facts = rollout.facts(config, ruleset, store, clock.now, writes=wish.apply)
+    report.rule_notices = rollout.nowhere(facts)
+    plan = hold(plan, facts)
     report.plan = wish.narrow(plan) if wish.narrow else plan
     before = _counts_before(store)
     shrunk = [sentence for source in report.sources for sentence in source.shrunk]

@@ -36,6 +36,17 @@ def facts(config: Config, ruleset: RuleSet, store: Store, now: datetime, *, writ
     )
 
 
+def nowhere(known: Facts) -> list[str]:
+    """Sentences on rules whose labels go on nowhere, as no collection is called as their `rollout.first` says."""
+    names = {each for (_, native_id), name in known.collections.items() for each in (native_id, name)}
+    return [
+        f'{rule.file}:{rule.line}: rule "{rule.id}": rollout.first names "{rule.rollout.first}", and no collection is '
+        "called so, so it labels nothing; correct the name, or take it out."
+        for rule in known.rules.values()
+        if rule.rollout.first is not None and rule.rollout.first not in names
+    ]
+
+
 def _unseen(store: Store, ruleset: RuleSet, sources: Iterable[str]) -> frozenset[tuple[str, str]]:
     """A meaning of '' was adopted from a store that did not yet keep it: the rule had written before."""
     rows = store.rows("SELECT rule, source, meaning FROM rule_seen")

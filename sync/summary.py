@@ -48,6 +48,7 @@ class RunReport:
     rule_failures: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
     """Where labels that are to be taken back lie beyond this run."""
+    rule_notices: list[str] = field(default_factory=list)
     findings: int = 0
     vetoes: int = 0
     exempt_items: int = 0
@@ -70,7 +71,7 @@ class RunReport:
     @property
     def notices(self) -> list[str]:
         """Every sentence that is worth knowing, though nothing failed."""
-        return [sentence for source in self.sources for sentence in source.notices]
+        return [*(sentence for source in self.sources for sentence in source.notices), *self.rule_notices]
 
     @property
     def held(self) -> tuple[Held, ...]:

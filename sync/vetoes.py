@@ -70,11 +70,11 @@ def review(connection: sqlite3.Connection, config: Config, ruleset: RuleSet, now
 
 _COUNTS = """
 SELECT p.rule,
-  (SELECT count(*) FROM veto_noticed v WHERE v.rule = p.rule AND v.noticed_at >= p.counted_from) AS off,
-  (SELECT count(*) FROM veto_noticed v WHERE v.rule = p.rule AND v.noticed_at >= p.counted_from)
+  (SELECT count(*) FROM veto_noticed v WHERE v.rule = p.rule AND v.noticed_at > p.counted_from) AS off,
+  (SELECT count(*) FROM veto_noticed v WHERE v.rule = p.rule AND v.noticed_at > p.counted_from)
   + (SELECT count(*) FROM ledger l WHERE l.rule = p.rule AND l.off_at IS NULL)
   + (SELECT count(*) FROM journal j WHERE j.rule = p.rule AND j.action = 'remove' AND j.result = 'done'
-     AND j.result_at >= max(p.counted_from, ?1))
+     AND j.result_at > max(p.counted_from, ?1))
 FROM rule_pause p WHERE p.paused_at IS NULL
 """
 
