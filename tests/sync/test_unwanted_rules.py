@@ -51,7 +51,7 @@ def test_a_pause_is_told_when_it_begins_and_shown_from_then_on(unwanted: Town) -
     assert "Rule no-sponsor is paused; `unstuck rules resume no-sponsor` lets it go on." in said
     assert "Held back in the last run: 6 veto, 1 paused." in said
     assert 'pmo-no-sponsor: rule "no-sponsor" is paused' in unwanted.unstuck("explain", "APP-10").out
-    [row] = unwanted.unstuck("status", "--format", "json").json["rules"]
+    [row] = unwanted.unstuck("status", "--format", "json").json["objections"]
     assert row == {
         "rule": "no-sponsor",
         "labels": 3,
