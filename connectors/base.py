@@ -201,10 +201,9 @@ class Connector(Protocol):
         people's too, and if that names one, writes nothing to the item and yields `Outcome.EXEMPT`. "Now" is:
 
         - `Granularity.ITEM`: the labels that the write is merged with, which were read right before it;
-        - `Granularity.LABEL`: labels read within this call of `apply`, after all earlier changes of it but those of
-          the same request: one item, or one batch of items that is written at once. Only where the write is
-          conditional on a version that changes with the labels, and the change has one, may the reading be left out:
-          a label put on since the pull then makes it `Outcome.STALE`;
+        - `Granularity.LABEL`: labels read for this item, or for the batch of items that is written next, right before
+          it is written. Only where the write is conditional on a version that changes with the labels, and the change
+          has one, may the reading be left out: a label put on since the pull then makes it `Outcome.STALE`;
         - `Granularity.COLLECTION`: the labels in the input that is copied, and those that its present copy shows. Such
           an item gets no label in the new copy that the present one does not show; what is to come off comes off.
         """

@@ -124,8 +124,8 @@ class Exempting:
 
     def names(self, label: str) -> bool:
         """Whether the label is an exemption, over or not."""
-        text = _plain(label)
-        return text == _plain(self.label) or text.startswith(_plain(self.label) + _UNTIL)
+        own, text = _plain(self.label), _plain(label)
+        return text.startswith(own) and (text == own or text.startswith(_UNTIL, len(own)))
 
     def until(self, label: str) -> date | None:
         """The last day of an exemption; None for one without an end, and for one that names no day."""

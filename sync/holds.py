@@ -54,62 +54,87 @@ def hold(plan: Plan, facts: Facts) -> Plan:
 
 
 def _stopped(plan: Plan, facts: Facts) -> Plan:
+    stops = _Stops(facts)
+    if stops.none:
+        return plan
     exempt = {(held.ref, held.label) for held in plan.held if held.kind is Hold.EXEMPT}
     changes, held = list[PlannedChange](), list[Held]()
     for change in plan.changes:
-        off = dict(_stopped_additions(change, facts))
+        off = dict(_stopped_additions(change, stops))
         waiting = {reason.rule: off[label][0] for label in off for reason in change.reasons[label]}
-        stays = {label for label in change.remove if (change.ref, label) not in exempt}
-        off |= dict(_stopped_removals(change, stays, facts, waiting))
+        stays = [label for label in change.remove if (change.ref, label) not in exempt]
+        off |= dict(_stopped_removals(change, stays, stops, waiting))
         held += _listed(change, off)
-        changes.append(_with_live_reasons(_without(change, off), facts))
+        changes.append(_with_live_reasons(_without(change, off), stops))
     return _narrowed(plan, changes, held)
 
 
-def _stopped_additions(change: PlannedChange, facts: Facts) -> Iterator[tuple[str, Why]]:
+class _Stops:
+    """Which rules write where. The answers are few, and are asked for each label."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.none = not facts.unseen and not facts.paused and not any(r.rollout.first for r in facts.rules.values())
+        self.claimed = {
+            (source, label): rule
+            for rule, source in sorted(facts.unseen)
+            for label in (facts.rules[rule].labels if rule in facts.rules else ())
+        }
+        """(source, label) -> the unseen rule that may ask for it."""
+        self._known: dict[tuple[str, str, str], Why | None] = {}
+
+    def why(self, change: PlannedChange, rule: str) -> Why | None:
+        """Why the rule puts nothing on in the collection of this change."""
+        asked = (rule, change.ref.source, change.collection)
+        if asked not in self._known:
+            self._known[asked] = self._find(*asked)
+        return self._known[asked]
+
+    def _find(self, rule_id: str, source: str, collection: str) -> Why | None:
+        facts, rule = self.facts, self.facts.rules.get(rule_id)
+        if (rule_id, source) in facts.unseen:
+            return Hold.SEEN_FIRST, _seen_first(rule_id)
+        if rule_id in facts.paused:
+            return Hold.PAUSED, f'rule "{rule_id}" is paused'
+        first = rule.rollout.first if rule else None
+        if first not in (None, collection, facts.collections.get((source, collection))):
+            return Hold.ROLLOUT, f'rule "{rule_id}" labels {first} first'
+        return None
+
+    def unseen(self, change: PlannedChange, label: str) -> str | None:
+        """The unseen rule that put the label on, or that may ask for it."""
+        rule, source = change.reasons[label][0].rule, change.ref.source
+        return rule if (rule, source) in self.facts.unseen else self.claimed.get((source, label))
+
+
+def _stopped_additions(change: PlannedChange, stops: _Stops) -> Iterator[tuple[str, Why]]:
     """A label stays off if every rule that asks for it is stopped."""
     for label in change.add:
-        whys = [_why_stopped(change, reason.rule, facts) for reason in change.reasons[label]]
+        whys = [stops.why(change, reason.rule) for reason in change.reasons[label]]
         if whys[0] and all(whys):
             yield label, whys[0]
 
 
 def _stopped_removals(
-    change: PlannedChange, labels: set[str], facts: Facts, waiting: Mapping[str, Hold]
+    change: PlannedChange, labels: Sequence[str], stops: _Stops, waiting: Mapping[str, Hold]
 ) -> Iterator[tuple[str, Why]]:
     """What an unseen rule put on, or may ask for, stays; so does a step whose next one is stopped (`waiting`)."""
-    source = change.ref.source
     for label in labels:
-        rule = change.reasons[label][0].rule
-        claimed = [each for each in facts.rules.values() if each.id == rule or label in each.labels]
-        unseen = next((each.id for each in claimed if (each.id, source) in facts.unseen), None)
+        rule, unseen = change.reasons[label][0].rule, stops.unseen(change, label)
         if unseen is not None:
             yield label, (Hold.SEEN_FIRST, f"stays on: {_seen_first(unseen)}")
         elif rule in waiting:
             yield label, (waiting[rule], f'stays on until rule "{rule}" puts on the next')
 
 
-def _why_stopped(change: PlannedChange, rule_id: str, facts: Facts) -> Why | None:
-    rule, source = facts.rules.get(rule_id), change.ref.source
-    if (rule_id, source) in facts.unseen:
-        return Hold.SEEN_FIRST, _seen_first(rule_id)
-    if rule_id in facts.paused:
-        return Hold.PAUSED, f'rule "{rule_id}" is paused'
-    first = rule.rollout.first if rule else None
-    if first not in (None, change.collection, facts.collections.get((source, change.collection))):
-        return Hold.ROLLOUT, f'rule "{rule_id}" labels {first} first'
-    return None
-
-
 def _seen_first(rule: str) -> str:
     return f'rule "{rule}" is new or was changed, and is seen first; the next run writes'
 
 
-def _with_live_reasons(change: PlannedChange, facts: Facts) -> PlannedChange:
+def _with_live_reasons(change: PlannedChange, stops: _Stops) -> PlannedChange:
     """Only rules that are not stopped are a reason to put a label on."""
     live = {
-        label: tuple(each for each in change.reasons[label] if not _why_stopped(change, each.rule, facts))
-        for label in change.add
+        label: tuple(each for each in change.reasons[label] if not stops.why(change, each.rule)) for label in change.add
     }
     return replace(change, reasons={**change.reasons, **live})
 
@@ -118,6 +143,8 @@ def _with_live_reasons(change: PlannedChange, facts: Facts) -> PlannedChange:
 
 
 def _slowly(plan: Plan, facts: Facts) -> Plan:
+    if not facts.people and not any(rule.rollout.per_run for rule in facts.rules.values()):
+        return plan
     turns = sorted(
         (facts.since.get((change.item_id, label), "~"), change.item_id, label, change)
         for change in plan.changes
@@ -174,6 +201,8 @@ class _Quotas:
 
 
 def _without(change: PlannedChange, off: Mapping[str, Why]) -> PlannedChange:
+    if not off:
+        return change
     add, remove = (tuple(label for label in labels if label not in off) for labels in (change.add, change.remove))
     return replace(change, add=add, remove=remove)
 

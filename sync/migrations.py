@@ -166,6 +166,7 @@ INSERT INTO rule_seen (rule, source, meaning)
 CREATE TABLE veto_noticed (rule TEXT NOT NULL, noticed_at TEXT NOT NULL);
 CREATE INDEX veto_noticed_rule ON veto_noticed (rule, noticed_at);
 INSERT INTO veto_noticed (rule, noticed_at) SELECT rule, noticed_at FROM veto;
+CREATE INDEX journal_of_item ON journal (item_id, run_id);
 CREATE TABLE rule_pause (
   rule TEXT PRIMARY KEY, meaning TEXT NOT NULL, counted_from TEXT NOT NULL, paused_at TEXT, why TEXT
 ) WITHOUT ROWID;

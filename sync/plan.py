@@ -113,7 +113,7 @@ class Held:
 
 def in_order(held: Iterable[Held]) -> tuple[Held, ...]:
     """As plans list them."""
-    return tuple(sorted(held, key=lambda each: (each.ref, each.label)))
+    return tuple(sorted(held, key=lambda each: (each.ref.source, each.ref.native_id, each.label)))
 
 
 def counted(held: Iterable[Held]) -> dict[str, int]:

@@ -90,7 +90,7 @@ def _people(store: Store) -> Mapping[int, str]:
     return {
         item: spelled.setdefault(person.casefold(), person)
         for item, person in store.connection.execute(
-            "SELECT id, trim(coalesce(nullif(trim(owner), ''), assignees ->> 0)) AS person FROM item "
+            "SELECT id, trim(coalesce(nullif(trim(owner), ''), json_extract(assignees, '$[0]'))) AS person FROM item "
             "WHERE missing_since IS NULL AND person <> '' ORDER BY id"
         )
     }

@@ -46,12 +46,13 @@ class Pause:
 def review(connection: sqlite3.Connection, config: Config, ruleset: RuleSet, now: datetime) -> list[Pause]:
     """Pause the rules whose labels people do not want, and end the pause of those that were changed. All pauses."""
     _follow_changes(connection, ruleset, now)
-    connection.execute("DELETE FROM veto_noticed WHERE noticed_at < ?", (moment(now - WINDOW),))
-    new = [
-        (rule, off, had)
-        for rule, off, had in connection.execute(_COUNTS, (moment(now - WINDOW),))
-        if off >= config.pause_least and off > config.pause_share * had
+    start = moment(now - WINDOW)
+    connection.execute("DELETE FROM veto_noticed WHERE noticed_at < ?", (start,))
+    objected = connection.execute(_OBJECTED, (config.pause_least,)).fetchall()
+    counted = [
+        (rule, off, off + _others(connection, rule, start, counted_from)) for rule, off, counted_from in objected
     ]
+    new = [(rule, off, had) for rule, off, had in counted if off > config.pause_share * had]
     connection.executemany(
         "UPDATE rule_pause SET paused_at = ?, why = ? WHERE rule = ?",
         [
@@ -68,15 +69,22 @@ def review(connection: sqlite3.Connection, config: Config, ruleset: RuleSet, now
     ]
 
 
-_COUNTS = """
-SELECT p.rule,
-  (SELECT count(*) FROM veto_noticed v WHERE v.rule = p.rule AND v.noticed_at > p.counted_from) AS off,
-  (SELECT count(*) FROM veto_noticed v WHERE v.rule = p.rule AND v.noticed_at > p.counted_from)
-  + (SELECT count(*) FROM ledger l WHERE l.rule = p.rule AND l.off_at IS NULL)
-  + (SELECT count(*) FROM journal j WHERE j.rule = p.rule AND j.action = 'remove' AND j.result = 'done'
-     AND j.result_at > max(p.counted_from, ?1))
-FROM rule_pause p WHERE p.paused_at IS NULL
+_OBJECTED = """
+SELECT p.rule, count(*) AS off, p.counted_from FROM rule_pause p
+JOIN veto_noticed v ON v.rule = p.rule AND v.noticed_at > p.counted_from
+WHERE p.paused_at IS NULL GROUP BY p.rule HAVING off >= ?
 """
+"""Rules, and the labels of theirs that people took off: more than a few."""
+
+
+def _others(connection: sqlite3.Connection, rule: str, start: str | None, counted_from: str) -> int:
+    """Labels of a rule that people let be: those that are on, and those that came off as their cause was gone."""
+    count: int = connection.execute(
+        "SELECT (SELECT count(*) FROM ledger WHERE rule = ?1 AND off_at IS NULL) + (SELECT count(*) FROM journal "
+        "WHERE rule = ?1 AND action = 'remove' AND result = 'done' AND result_at > max(?2, ?3))",
+        (rule, start, counted_from),
+    ).fetchone()[0]
+    return count
 
 
 def _follow_changes(connection: sqlite3.Connection, ruleset: RuleSet, now: datetime) -> None:

@@ -24,7 +24,7 @@ from sync.commands.shared import (
 )
 from sync.config import Config
 from sync.lock import locked
-from sync.plan import Plan, counted
+from sync.plan import Hold, Plan, counted
 from sync.run import cycle, take_back
 from sync.stops import Exit, InvalidStop
 from sync.store import Store
@@ -70,10 +70,12 @@ def _run_and_tell(config: Config, ruleset: RuleSet, wish: Wish, as_json: bool) -
 
 
 def _needs_a_person(report: RunReport) -> bool:
-    """Whether cron should mail this: something failed, was refused, or waits to be approved."""
+    """Whether cron should mail this: something failed, was refused, or waits to be approved or looked at."""
     waits = not report.applied and not report.plan.empty
-    paused_now = any(pause.is_new for pause in report.pauses)
-    return bool(report.problems or report.notices or report.tripped or waits or paused_now)
+    people_first = any(pause.is_new for pause in report.pauses) or any(
+        held.kind is Hold.SEEN_FIRST for held in report.held
+    )
+    return bool(report.problems or report.notices or report.tripped or waits or people_first)
 
 
 def _tell(report: RunReport, as_json: bool) -> None:

@@ -36,6 +36,7 @@ def test_a_new_rule_is_seen_in_one_run_before_it_writes(town: Town) -> None:
     town.add(1, sponsor="")
     said = town.unstuck("run", "--apply")
     assert said.code == 0
+    assert "pmo-no-sponsor  APP-1  held back: rule" in said.out  # also under cron, or nobody would see it
     assert town.writes == []
     assert [found["key"] for found in town.unstuck("findings", "--format", "json").json] == ["APP-1"]
     assert apply(town)["held"]["seen first"] == 0
@@ -142,6 +143,7 @@ def test_an_older_store_is_not_held_up(town: Town) -> None:
     with sqlite3.connect(town.folder / "unstuck.db") as old:
         for table in ("rule_seen", "veto_noticed", "rule_pause"):
             old.execute(f"DROP TABLE {table}")
+        old.execute("DROP INDEX journal_of_item")
         old.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm009%'")
     old.close()
     apply(town)

@@ -150,8 +150,8 @@ BREAKS = (
     Break(
         "5: objections are not counted",
         "sync/vetoes.py",
-        "if off >= config.pause_least and",
-        "if False and",
+        "if off > config.pause_share * had]",
+        "if False]",
         "not_want",
     ),
     Break(
