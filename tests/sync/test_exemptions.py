@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from connectors.model import Exempting, ItemRef
 from sync import apply as applying
+from sync.exemptions import Exemption, Exemptions
+from sync.plan import ItemState, Reason
 from tests.sync.test_interrupted import Meddled, here, run, unversioned  # noqa: F401 - fixtures
-from tests.sync.town import CONFIG, LONG_AGO, RULES, Town
+from tests.sync.town import CONFIG, LONG_AGO, ROOT, RULES, Town
 
 FILES = 'exemptions = ["exempt*.toml"]\n' + CONFIG
 ENTRY = """
@@ -275,3 +283,67 @@ def test_a_prefix_of_ones_own(tmp_path: Path) -> None:
     apply(town)
     assert town.labels(1) == ["pmo-exempt", "q no-sponsor"]
     assert town.labels(2) == ["q exempt"]
+
+
+@pytest.mark.parametrize("how", ["label", "file", "broken file"])
+def test_undo_puts_no_label_back_onto_an_exempt_item(town: Town, how: str) -> None:
+    town.add(1, sponsor="")
+    apply(town)
+    town.edit(1, sponsor="Ada")
+    apply(town)
+    if how == "label":
+        town.label(1, "pmo-exempt")
+    else:
+        exempt(town, ENTRY if how == "file" else "[[")
+    before = town.labels(1)
+    assert town.unstuck("undo", "2", "--apply").code == (1 if how == "broken file" else 0)
+    assert town.labels(1) == before
+
+
+def test_a_broken_file_does_not_keep_us_from_leaving(town: Town) -> None:
+    town.add(1, sponsor="")
+    apply(town)
+    exempt(town, "[[")
+    town.unstuck("retire", "--apply")
+    assert town.labels(1) == []
+
+
+def test_the_entry_of_the_docs_is_right(town: Town) -> None:
+    [entry] = re.findall(r"^\[\[exemption\]\]\n.*?(?=```)", (ROOT / "docs" / "operations.md").read_text(), re.M | re.S)
+    exempt(town, entry.replace('"delivery"', '"tool"'))
+    town.add(3, key="APP-3", sponsor="", status_since=LONG_AGO)
+    apply(town)
+    assert town.labels(3) == ["pmo-stuck-10d"]
+
+
+NAMES = st.sampled_from([None, "a", "b"])
+
+
+@given(
+    st.lists(st.tuples(NAMES, NAMES, NAMES, st.dates(date(2026, 3, 18), date(2026, 3, 22))), max_size=4),
+    st.frozensets(
+        st.sampled_from(["blue", "pmo-exempt", "pmo-exempt-until-2026-03-19", "pmo-exempt-until-2026-03-20"])
+    ),
+)
+def test_what_is_exempt_is_not_desired_and_nothing_else_changes(
+    named: list[tuple[str | None, str | None, str | None, date]], present: frozenset[str]
+) -> None:
+    today = date(2026, 3, 20)
+    entries = [Exemption("f:1", source, key, rule, "x", "y", until) for source, key, rule, until in named]
+    exemptions = Exemptions(Exempting("pmo-exempt", today), tuple(each for each in entries if each.until >= today))
+    desired = {"pmo-1": (Reason("a", "a"), Reason("b", "b")), "pmo-2": (Reason("b", "b"),)}
+    state = ItemState(1, ItemRef("a", "1"), "B", "", "c", present=present, desired=desired)
+    [narrowed] = exemptions.narrow([state])
+    by_label = bool(present & {"pmo-exempt", "pmo-exempt-until-2026-03-20"})
+    off = {rule for rule in "ab" if by_label or any(holds(entry, rule, today) for entry in entries)}
+    assert {reason.rule for reason in narrowed.desired.get("pmo-1", ())} == {"a", "b"} - off
+    assert set(narrowed.desired) | set(narrowed.exempt) == set(desired)
+    assert ("pmo-2" in narrowed.exempt) is ("b" in off)
+    assert replace(narrowed, desired=desired, exempt={}) == state
+
+
+def holds(entry: Exemption, rule: str, today: date) -> bool:
+    """For the item `b` (or `B`) of source `a`."""
+    return (
+        entry.until >= today and entry.source in (None, "a") and entry.key in (None, "b") and entry.rule in (None, rule)
+    )
