@@ -17,11 +17,14 @@ from typing import Literal
 from connectors.base import ChangeResult, Collection, Connector, Granularity, Outcome
 from connectors.model import ItemRef, LabelChange
 from rules.table import moment
-from sync.plan import Plan, PlannedChange
+from sync.exemptions import Guard
+from sync.plan import Held, Hold, Plan, PlannedChange
 from sync.pull import placed, sentence
 from sync.secrets import redacted
 from sync.store import Store
 
+PIECE = 100
+"""Changes that are handed to a connector at once; before each piece, files of exemptions are read again."""
 _WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
 
 
@@ -33,6 +36,8 @@ class ApplyReport:
     added: int = 0
     removed: int = 0
     copies: int = 0
+    held: list[Held] = field(default_factory=list)
+    """Labels that were not put on, as somebody exempted their items since they were planned."""
     problems: list[str] = field(default_factory=list)
     """Sentences: which source, which item, what happened and what to do next."""
 
@@ -47,43 +52,56 @@ class _Intent:
 
 
 def apply_plan(
-    store: Store, plan: Plan, connectors: Mapping[str, Connector], run_id: int, now: datetime
+    store: Store, plan: Plan, connectors: Mapping[str, Connector], run_id: int, now: datetime, guard: Guard
 ) -> ApplyReport:
     """Write every change of the plan. A failed write leaves its own item as it is and stops no other."""
     report = ApplyReport()
+    turn = _Turn(run_id, moment(now), guard, report)
     grouped: dict[tuple[str, str], list[PlannedChange]] = defaultdict(list)
     for change in plan.changes:
         grouped[change.ref.source, change.collection].append(change)
     for place in plan.copies:
         grouped.setdefault(place, [])
     for (source, collection), changes in sorted(grouped.items()):
-        _Writer(store, connectors[source], source, collection, run_id, now, report).write(changes)
+        _Writer(store, connectors[source], source, collection, turn).write(changes)
+    report.problems += guard.mistakes
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What all writers of one run share."""
+
+    run_id: int
+    at: str | None
+    guard: Guard
+    report: ApplyReport
 
 
 class _Writer:
     """Writes into one collection."""
 
-    def __init__(
-        self,
-        store: Store,
-        connector: Connector,
-        source: str,
-        collection: str,
-        run_id: int,
-        now: datetime,
-        report: ApplyReport,
-    ) -> None:
+    def __init__(self, store: Store, connector: Connector, source: str, collection: str, turn: _Turn) -> None:
         self.store, self.connector, self.source = store, connector, source
         name = store.value("SELECT name FROM collection WHERE source = ? AND native_id = ?", (source, collection))
         self.collection = Collection(collection, name or collection)
-        self.run_id, self.at, self.report = run_id, moment(now), report
+        self.run_id, self.at, self.guard, self.report = turn.run_id, turn.at, turn.guard, turn.report
         self.whole = connector.capabilities.writes is Granularity.COLLECTION
 
     def write(self, changes: Sequence[PlannedChange]) -> None:
+        """Piece by piece, so that what is exempted meanwhile is noticed; a labelled copy is one piece."""
+        size = max(1, len(changes)) if self.whole else PIECE
+        for at in range(0, max(1, len(changes)), size):
+            left, held = self.guard.narrowed(changes[at : at + size])
+            self.report.held += held
+            if not self._write(left):
+                return
+
+    def _write(self, changes: Sequence[PlannedChange]) -> bool:
+        """Whether the collection could be written to at all."""
         planned = {change.ref: change for change in changes}
         intents = self._intend(changes)
-        calls = self._whole_copy(planned) if self.whole else [_as_change(change) for change in changes]
+        calls = self._whole_copy(planned) if self.whole else [self._as_change(change) for change in changes]
         try:
             results = self.connector.apply(self.collection, calls)
             if self.whole:
@@ -97,6 +115,8 @@ class _Writer:
         except Exception as error:  # noqa: BLE001 - a write that fails stops no other source
             # Intents without a result stay open: whether they were written is seen in the tool by the next run.
             self.report.problems.append(placed(self.source, self.collection, sentence(error)))
+            return False
+        return True
 
     def _intend(self, changes: Sequence[PlannedChange]) -> dict[ItemRef, list[_Intent]]:
         """Commit what is about to be written."""
@@ -118,6 +138,9 @@ class _Writer:
         )
         return _Intent(row.lastrowid or 0, action, label, rule, text)
 
+    def _as_change(self, change: PlannedChange) -> LabelChange:
+        return LabelChange(change.ref, change.add, change.remove, change.version, self.guard.unless)
+
     def _whole_copy(self, planned: Mapping[ItemRef, PlannedChange]) -> list[LabelChange]:
         """All that the labelled copy is to show beyond its input: what is ours already, and what is planned.
 
@@ -138,6 +161,7 @@ class _Writer:
                 ref,
                 add=tuple(sorted(label for label, on in labels.items() if on)),
                 remove=tuple(sorted(label for label, on in labels.items() if not on)),
+                unless=self.guard.unless,
             )
             for ref, labels in sorted(kept.items())
         ]
@@ -170,6 +194,11 @@ class _Writer:
     ) -> None:
         """Keep what became of one change; `None` is a label that a new copy carries on from an earlier one."""
         steps = intents.get(result.ref, ())
+        if change and result.outcome is Outcome.EXEMPT:
+            held = (Held(result.ref, change.key, label, result.message, Hold.EXEMPT) for label in change.add)
+            self.report.held += held
+            self._finish_intents(connection, steps, result.outcome, result.message)
+            return
         if result.outcome not in _WRITTEN:
             key, message = change.key if change else result.ref.native_id, redacted(result.message)
             self.report.problems.append(f"{self.source}: {key}: {message}")
@@ -235,10 +264,6 @@ class _Writer:
             "UPDATE journal SET result_at = ?, result = ?, message = ? WHERE id = ?",
             [(self.at, result, message, intent.journal_id) for intent in intents],
         )
-
-
-def _as_change(change: PlannedChange) -> LabelChange:
-    return LabelChange(change.ref, change.add, change.remove, change.version)
 
 
 def _steps(change: PlannedChange) -> list[tuple[Literal["add", "remove"], str]]:

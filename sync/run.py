@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from connectors.base import Connector
 from rules import table
 from rules.ruleset import RuleSet
-from sync import findings, takeback
+from sync import exemptionfiles, findings, rollout, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config
+from sync.exemptions import Guard
 from sync.planning import Learned, keep, plan_run, plan_taking_back
 from sync.retention import forget
 from sync.sources import chosen, opened_connector, pull_all, refuse_rehearsal
@@ -27,15 +28,16 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
     sources = chosen(config, wish)
     if wish.apply:
         refuse_rehearsal(sources, clock)
+    exemptions = exemptionfiles.read(config, ruleset, clock.now)
     run_id = _begin(store, clock, wish)
-    report = RunReport(run_id, clock, applied=wish.apply)
+    report = RunReport(run_id, clock, applied=wish.apply, exemptions=exemptions)
     with ExitStack() as opened:
         connectors = {source.name: opened_connector(opened, source, wish) for source in sources}
         pull_all(config, store, sources, connectors, clock, wish, report)
         _evaluate(config, ruleset, store, clock, wish, report)
         learned = plan_run(config, ruleset, store, clock, wish, report)
-        _write(store, connectors, clock, wish, report)
-        _finish(config, store, clock, report, learned)
+        _write(config, ruleset, store, connectors, clock, wish, report)
+        _finish(config, ruleset, store, clock, report, learned)
     forget(store, config.retention, clock)
     return report
 
@@ -45,7 +47,8 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
     sources = [source for source in chosen(config, wish) if source.name in takeback.sources(store.connection, aim)]
     if wish.apply:
         refuse_rehearsal(sources, clock)
-    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply)
+    exemptions = exemptionfiles.by_label(config, clock.now)
+    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions)
     with ExitStack() as opened:
         connectors = {source.name: opened_connector(opened, source, wish) for source in sources}
         pull_all(config, store, sources, connectors, clock, wish, report)
@@ -54,15 +57,24 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
         if wish.apply and not report.tripped:
             with store.transaction() as connection:
                 takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
-        _write(store, connectors, clock, wish, report)
-        _finish(config, store, clock, report, None)
+        _write(config, None, store, connectors, clock, wish, report)
+        _finish(config, None, store, clock, report, None)
     return report
 
 
-def _write(store: Store, connectors: Mapping[str, Connector], clock: Clock, wish: Wish, report: RunReport) -> None:
+def _write(
+    config: Config,
+    ruleset: RuleSet | None,
+    store: Store,
+    connectors: Mapping[str, Connector],
+    clock: Clock,
+    wish: Wish,
+    report: RunReport,
+) -> None:
     if wish.apply and not report.tripped:
         wish.progress("writing labels" if not report.plan.empty else "nothing to write")
-        report.written = apply_plan(store, report.plan, connectors, report.run_id, clock.now)
+        guard = Guard(report.exemptions.unless, lambda: exemptionfiles.read(config, ruleset, clock.now))
+        report.written = apply_plan(store, report.plan, connectors, report.run_id, clock.now, guard)
 
 
 def _begin(store: Store, clock: Clock, wish: Wish) -> int:
@@ -84,11 +96,16 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     report.findings = store.value("SELECT count(*) FROM finding")
 
 
-def _finish(config: Config, store: Store, clock: Clock, report: RunReport, learned: Learned | None) -> None:
+def _finish(
+    config: Config, ruleset: RuleSet | None, store: Store, clock: Clock, report: RunReport, learned: Learned | None
+) -> None:
     """Record the run, and what it taught the brakes, if it has anything to teach."""
     with store.transaction() as connection:
         if learned is not None:
             keep(store, config, report, learned)
+        if ruleset is not None:
+            answered = [source.source for source in report.sources if source.fresh]
+            rollout.remember_seen(connection, ruleset, [count.rule for count in report.counts], answered, clock.now)
         connection.execute(
             "UPDATE run SET finished_at = ?, exit_code = ?, summary = ? WHERE id = ?",
             (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rules import engine
 from rules import explain as explaining
 from sync import clock as clocks
 from sync import config as configs
-from sync import output
+from sync import exemptionfiles, output, standing, vetoes
 from sync.backup import back_up
 from sync.commands.shared import (
     items_named,
@@ -76,10 +77,10 @@ def explain(path: Path | None, key: str, form: str) -> None:
     with opened_store(config, create=False) as store:
         moment = today(config, clock.now)
         engine.prepare(store.connection, moment)
-        told = []
+        exemptions, told = exemptionfiles.read(config, ruleset, clock.now), []
         for item in items_named(store, key):
             answers = explaining.explain(store.connection, ruleset, moment, item["id"])
-            told.append((item, answers, _held_labels(store, item["id"])))
+            told.append((item, answers, standing.of_item(store, item, ruleset, exemptions, answers)))
     if form == "json":
         output.emit_json(
             [
@@ -96,20 +97,6 @@ def explain(path: Path | None, key: str, form: str) -> None:
             click.echo(f"{label['label']}: {label['state']}")
 
 
-def _held_labels(store: Store, item_id: int) -> list[dict[str, Any]]:
-    """What the ledger, the vetoes and the labels that flap say of an item."""
-    return store.rows(
-        "SELECT label, 'put on by us on ' || substr(put_at, 1, 10) AS state FROM ledger "
-        "WHERE item_id = ?1 AND off_at IS NULL UNION ALL "
-        "SELECT label, CASE cause WHEN 'undo' THEN 'taken back with `unstuck undo`' ELSE 'taken off by a person' END "
-        "|| '; stays off until ' || substr(until, 1, 10) || ', or until the status changes' "
-        "FROM veto WHERE item_id = ?1 UNION ALL "
-        "SELECT label, 'goes on and off; left as it is since ' || substr(held_since, 1, 10) FROM flapping "
-        "WHERE item_id = ?1 ORDER BY 1",
-        (item_id,),
-    )
-
-
 def status(path: Path | None, form: str) -> None:
     """How things stand."""
     with looking(path) as (config, store):
@@ -122,6 +109,8 @@ def status(path: Path | None, form: str) -> None:
             "findings": store.value("SELECT count(*) FROM finding"),
             "labels": store.value("SELECT count(*) FROM ledger WHERE off_at IS NULL"),
             "vetoes": store.value("SELECT count(*) FROM veto"),
+            "objections": vetoes.by_rule(store),
+            **_as_of_the_last_run(store),
             "unsettled": store.value("SELECT count(*) FROM journal WHERE result_at IS NULL"),
         }
     if form == "json":
@@ -134,9 +123,34 @@ def status(path: Path | None, form: str) -> None:
         f"\n{state['findings']} finding(s), {state['labels']} label(s) put on by us, {state['vetoes']} veto(es), "
         f"{state['unsettled']} write(s) without a result.\n"
     )
+    _tell_rules(state)
     tell_unknown(counts)
     runs = [[output.as_text(value) for value in row.values()] for row in state["runs"]]
     output.table(runs, ("run", "started_at", "command", "rehearsal", "exit_code"))
+
+
+def _as_of_the_last_run(store: Store) -> dict[str, Any]:
+    summary = standing.last_summary(store)
+    exempt = summary.get("exemptions", {"items": 0, "entries": 0, "ended": []})
+    return {"held": summary.get("held", {}), "exemptions": exempt}
+
+
+def _tell_rules(state: Mapping[str, Any]) -> None:
+    """Rules that people object to, and what stays as it is because of people."""
+    rows = [row for row in state["objections"] if row["taken_off"] or row["paused_since"]]
+    if rows:
+        output.emit(rows, ("rule", "labels", "vetoes", "taken_off", "paused_since"), "table", "")
+        click.echo("")
+    for row in rows:
+        if row["paused_since"]:
+            click.echo(f"Rule {row['rule']} is paused; `unstuck rules resume {row['rule']}` lets it go on.\n")
+    held = [f"{number} {kind}" for kind, number in state["held"].items() if number]
+    exempt = state["exemptions"]
+    if held or exempt["items"] or exempt["entries"]:
+        click.echo(
+            f"Held back in the last run: {', '.join(held) or 'nothing'}. "
+            f"Exempt: {exempt['items']} item(s) by label, {exempt['entries']} by file.\n"
+        )
 
 
 def _last_runs(store: Store) -> list[dict[str, Any]]:
