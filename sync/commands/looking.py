@@ -178,7 +178,7 @@ def _source_states(config: Config, store: Store) -> list[dict[str, Any]]:
 
 def backup(path: Path | None, file: Path) -> None:
     """A checked copy of the store; silent under cron."""
-    config = configs.load(configs.find(path))
+    config = configs.load(configs.find(path), secrets=False)
     size = back_up(config.store, file)
     if sys.stdout.isatty() or sys.stderr.isatty():
         click.echo(f"Wrote {file}, {size / 2**20:.1f} MiB, and checked it.")
