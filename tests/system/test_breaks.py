@@ -640,7 +640,7 @@ BREAKS = (
     ),
     Break(
         "11: the count of what cannot be told goes stale",
-        "sync/run.py",
+        "sync/planning.py",
         "WHERE (matched, considered, unknown) <> ",
         "WHERE (matched, considered, excluded.unknown) <> ",
         "counted_and_shown",
