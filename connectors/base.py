@@ -126,6 +126,8 @@ class Outcome(StrEnum):
     """The labels were already so; nothing was written."""
     STALE = "stale"
     """The item changed since it was planned, and was left alone; the next run plans anew."""
+    EXEMPT = "exempt"
+    """A person has exempted the item (`LabelChange.unless`), and it was left alone. Nothing failed."""
     GONE = "gone"
     """The item is not there any more."""
     REFUSED = "refused"
@@ -194,6 +196,17 @@ class Connector(Protocol):
         Applying the same change twice is the same as applying it once. With `Granularity.COLLECTION` the changes
         are the whole of what the labelled copy is to show beyond its input, also what an earlier copy already
         showed; they may be none.
+
+        Exemptions are looked at again at the moment of writing. Where `LabelChange.unless` is set and the change
+        puts anything on, the connector asks `unless.among(labels)` about the labels that the item has *now*, other
+        people's too, and if that names one, writes nothing to the item and yields `Outcome.EXEMPT`. "Now" is:
+
+        - `Granularity.ITEM`: the labels that the write is merged with, which were read right before it;
+        - `Granularity.LABEL`: labels read for this item, or for the batch of items that is written next, right before
+          it is written. Only where the write is conditional on a version that changes with the labels, and the change
+          has one, may the reading be left out: a label put on since the pull then makes it `Outcome.STALE`;
+        - `Granularity.COLLECTION`: the labels in the input that is copied, and those that its present copy shows. Such
+          an item gets no label in the new copy that the present one does not show; what is to come off comes off.
         """
         ...
 

@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 import pytest
@@ -35,7 +35,7 @@ from connectors.errors import (
     SetupError,
     UnsafeError,
 )
-from connectors.model import Cursor, ItemRef, LabelChange, Transition, WorkItem
+from connectors.model import Cursor, Exempting, ItemRef, LabelChange, Transition, WorkItem
 
 HOSTILE_TITLES = (
     "🚀 Ship it 👩🏽‍💻",
@@ -521,6 +521,29 @@ class ConnectorContract:
         done = self.apply(world, board, LabelChange(ref(world, item), add=("pmo-one",), version=newer))[0]
         assert done.outcome is Outcome.DONE, "a write onto the item as it was pulled is refused"
         assert done.version in (None, self.pull(world, board).items[item].version), "the version after is not this one"
+
+    def test_an_exemption_holds_at_the_moment_of_writing(self, world: World) -> None:
+        self.only_if_it_writes()
+        board = world.new_collection("Board")
+        over, exempt, other = (world.new_item(board, title) for title in ("Over", "Exempt", "Other"))
+        unless = Exempting("pmo-exempt", date(2026, 3, 20))
+        version = self.pull(world, board).items[exempt].version
+        world.put_label(over, "pmo-exempt-until-2026-03-19")
+        world.put_label(exempt, "pmo-exempt-until-2026-03-20")
+        before = world.labels_of(exempt)
+        for planned in (version, None):
+            changes = [LabelChange(ref(world, item), add=("pmo-one",), unless=unless) for item in (over, exempt, other)]
+            changes[1] = replace(changes[1], version=planned)
+            results = self.apply(world, board, *changes)
+            left = (Outcome.EXEMPT, Outcome.STALE) if planned else (Outcome.EXEMPT,)
+            assert results[1].outcome in left, f"an item that was exempted meanwhile is {results[1].outcome}"
+            assert is_sentence(results[1].message), "a result beside done and unchanged says what to do"
+            assert world.labels_of(exempt) == before, "a person exempted the item, and it was labelled"
+            assert {results[0].outcome, results[2].outcome} <= {Outcome.DONE, Outcome.UNCHANGED}, "others go without"
+            assert "pmo-one" in world.labels_of(over), "an exemption that is over still holds"
+            assert "pmo-one" in world.labels_of(other), "another item's exemption holds it back"
+        off = self.apply(world, board, LabelChange(ref(world, other), remove=("pmo-one",), unless=unless))[0]
+        assert off.outcome is Outcome.DONE, "what puts nothing on is not held back"
 
     def test_without_leave_it_never_writes(self, world: World) -> None:
         board = world.new_collection("Board")

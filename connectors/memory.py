@@ -115,6 +115,8 @@ class MemoryConnector:
         labels = changed_labels(before, change)
         if labels == before:  # before anything else: what is so already cannot be stale
             return ChangeResult(change.ref, Outcome.UNCHANGED, "", tuple(sorted(before)), version_of(entry))
+        if exempt := exempted(before, change):
+            return ChangeResult(change.ref, Outcome.EXEMPT, exempt)
         if refusal := why_not(entry, change):
             return ChangeResult(change.ref, *refusal)
         if self._writes >= world["outage"].get("writes", self._writes + 1):
@@ -385,6 +387,12 @@ def changed_labels(labels: Sequence[str], change: LabelChange) -> list[str]:
     """The labels after a change, in the tool's order; the same list if there is nothing to change."""
     kept = [label for label in labels if label not in change.remove]
     return kept + [label for label in dict.fromkeys(change.add) if label not in kept]
+
+
+def exempted(labels: Sequence[str], change: LabelChange) -> str | None:
+    """Why nothing is put on an item that a person has exempted, also if that was after the pull."""
+    found = change.unless.among(labels) if change.unless and change.add else None
+    return f'"{found}" was put on, so the item is left alone; the next run takes that into account' if found else None
 
 
 def why_not(entry: Json, change: LabelChange) -> tuple[Outcome, str] | None:

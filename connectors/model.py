@@ -6,9 +6,9 @@ Standard library only: every other room may import this module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -107,6 +107,47 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Exempting:
+    """The labels with which people keep an item free of ours: `pmo-exempt`, `pmo-exempt-until-2026-12-31`.
+
+    Capitals do not count, as some tools change them.
+    """
+
+    label: str
+    """The one without an end; the others begin so."""
+    today: date
+
+    def among(self, labels: Iterable[str]) -> str | None:
+        """The one of these labels that holds today, and the longest where several do; None if none does."""
+        holding = [label for label in labels if self.names(label) and not self.is_over(label)]
+        return max(holding, key=lambda label: (self.until(label) or date.max, label), default=None)
+
+    def names(self, label: str) -> bool:
+        """Whether the label is an exemption, over or not."""
+        own, text = _plain(self.label), _plain(label)
+        return text.startswith(own) and (text == own or text.startswith(_UNTIL, len(own)))
+
+    def until(self, label: str) -> date | None:
+        """The last day of an exemption; None for one without an end, and for one that names no day."""
+        try:
+            return date.fromisoformat(_plain(label).removeprefix(_plain(self.label) + _UNTIL))
+        except ValueError:
+            return None
+
+    def is_over(self, label: str) -> bool:
+        """Whether its last day has passed. A slip in the day leaves it in force: it says what the person wanted."""
+        until = self.until(label)
+        return until is not None and until < self.today
+
+
+_UNTIL = "-until-"
+
+
+def _plain(label: str) -> str:
+    return label.strip().casefold()
+
+
+@dataclass(frozen=True, slots=True)
 class LabelChange:
     """What is to become of one item's labels: a delta, never the whole set."""
 
@@ -115,6 +156,8 @@ class LabelChange:
     remove: tuple[str, ...] = ()
     version: str | None = None
     """`WorkItem.version` as it was when the change was planned; `None` writes unconditionally."""
+    unless: Exempting | None = None
+    """Put nothing on if the item carries such a label at the moment of writing: see `Connector.apply`."""
 
 
 @dataclass(frozen=True, slots=True)

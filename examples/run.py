@@ -21,6 +21,8 @@ def main() -> int:
     """Run, show, point on. Returns the run's exit code."""
     (ROOT / "examples" / "out").mkdir(exist_ok=True)
     say("Three MS Project exports of a made-up retailer (examples/inbox/*.xml), as of Friday, 20 November 2026.")
+    say("First a look (unstuck run), as new rules are seen before they write; then the labels (unstuck run --apply).")
+    unstuck("run", "--plan-only", "--json", stdout=subprocess.PIPE)
     done = unstuck("run", "--apply", "--json", stdout=subprocess.PIPE)
     if not done.stdout:
         return done.returncode

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 
+from connectors.model import Exempting
 from rules import casecalendar, escape, words
 from rules.calendar import CalendarTerms
 from rules.clauses import Clause, Group, Joint, Subject, Test, tests_of
 from rules.columns import ANSWERABLE, COLUMNS, Kind
 from rules.places import Path, Places
-from rules.ruleset import Came, Case, Ladder, Moment, Override, Rule, Step
+from rules.ruleset import Came, Case, Ladder, Moment, Override, Rollout, Rule, Step
 from rules.says import PLACES
 from rules.text import fold
 
@@ -29,10 +32,13 @@ RULE_KEYS = {
     "label": "the label that it puts",
     "when": "the condition",
     "ladder": "labels by steps, in place of label",
+    "rollout": "how its labels come into the tools",
     "test": "items and the labels that they must get",
 }
 LADDER_KEYS = ("measure", "steps", "override")
 STEP_KEYS = ("over", "label")
+ROLLOUT_KEYS = ("per_run", "first")
+MEANING_KEYS = ("when", "label", "ladder")
 OVERRIDE_KEYS = ("when", "steps")
 TEST_KEYS = ("now", "item", "history", "calendar", "expect", "later")
 HISTORY_KEYS = ("on", "status", "status_category")
@@ -121,6 +127,9 @@ class _Reader:
             return None
         if not text.startswith(self.prefix):
             why = f'"{text}" must begin with "{self.prefix}", which marks the labels that are ours'
+            self.wrong((*path, "label"), field, why)
+        elif self.prefix and Exempting(f"{self.prefix}exempt", date.min).names(text):
+            why = f'"{text}" is how people exempt an item, and so no rule\'s label: choose another'
             self.wrong((*path, "label"), field, why)
         elif not text.isprintable() or len(text) > LONGEST_LABEL or text == self.prefix:
             why = f"a label is one line of at most {LONGEST_LABEL} characters, and more than its prefix"
@@ -303,6 +312,23 @@ class _Reader:
         when = self.clause(entry.get("when", {}), (*path, "when"), "ladder.override.when")
         steps = self.steps(entry, path, measure)
         return Override(when, steps) if when and steps else None
+
+    def rollout(self, value: object, path: Path) -> Rollout:
+        """What `rollout` says; the default where that is a mistake."""
+        if value == "now":
+            return Rollout(now=True)
+        if not isinstance(value, dict) or not value:
+            why = f'write "now", {{ per_run = 25 }} or {{ first = "Collection name" }}, and not {_kind(value)}'
+            self.wrong(path, "rollout", why)
+            return Rollout()
+        entry = self.table(value, path, "rollout", ROLLOUT_KEYS) or {}
+        per_run, first = entry.get("per_run"), None
+        if per_run is not None and (isinstance(per_run, bool) or not isinstance(per_run, int) or per_run < 1):
+            self.wrong((*path, "per_run"), "rollout.per_run", "this is how many items a run may label: 1 or more")
+            per_run = None
+        if "first" in entry:
+            first = self.text(entry, "first", path, "rollout.first")
+        return Rollout(per_run=per_run, first=first)
 
     def cases(self, value: object, path: Path, labels: Sequence[str]) -> tuple[Case, ...]:
         if not isinstance(value, list):
@@ -498,10 +524,17 @@ def read_rule(
         )
     else:
         ladder = reader.ladder(entry["ladder"], (*path, "ladder"))
+    rollout = reader.rollout(entry["rollout"], (*path, "rollout")) if "rollout" in entry else Rollout()
     if when is not None and sum(1 for _ in tests_of(when)) > MOST:
         reader.wrong((*path, "when"), "when", f"the condition has more than {MOST} clauses: split the rule")
     rule = Rule(rule_id or "", says, when or Group(Joint.ALL, ()), label, ladder, file, places.line(path))
     tests = reader.cases(entry.get("test", []), (*path, "test"), rule.labels) if not mistakes else ()
     if mistakes:
         return None
-    return Rule(rule.id, says, rule.when, label, ladder, file, rule.line, tests)
+    return replace(rule, tests=tests, rollout=rollout, meaning=_meaning(entry))
+
+
+def _meaning(entry: dict[str, object]) -> str:
+    """A hash of what the file says, so that it stays the same when the classes made of it change."""
+    told = {key: entry[key] for key in MEANING_KEYS if key in entry}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

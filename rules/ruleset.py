@@ -79,6 +79,18 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a rule's labels come into the tools. The default: seen for one run, then all of them."""
+
+    now: bool = False
+    """Without being seen first."""
+    per_run: int | None = None
+    """On so many more items a run."""
+    first: str | None = None
+    """Only in the collection of this name or id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One `[[rule]]`. Either `label` or `ladder` is set."""
 
@@ -91,6 +103,9 @@ class Rule:
     file: str = field(compare=False)
     line: int = field(compare=False)
     tests: tuple[Case, ...] = field(default=(), compare=False)
+    rollout: Rollout = field(default=Rollout(), compare=False)
+    meaning: str = field(default="", compare=False)
+    """Changes with which items get which labels, as the file has it; not with wording, tests, rollout or layout."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -53,10 +53,16 @@ def _rule() -> dict[str, Any]:
         "label": _text(RULE_KEYS["label"]),
         "when": {"$ref": "#/$defs/condition"},
         "ladder": {"$ref": "#/$defs/ladder"},
+        "rollout": _rollout(),
         "test": {"type": "array", "items": {"$ref": "#/$defs/test"}},
     }
     either = [{"required": ["label"]}, {"required": ["ladder"]}]
     return _table(properties, "id", "says", "when") | {"oneOf": either}
+
+
+def _rollout() -> dict[str, Any]:
+    slowly = _table({"per_run": {"type": "integer", "minimum": 1}, "first": _text()}) | {"minProperties": 1}
+    return {"anyOf": [{"const": "now"}, slowly], "description": RULE_KEYS["rollout"]}
 
 
 def _condition() -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,9 +21,10 @@ from connectors.model import ItemRef, LabelChange
 from rules.table import moment
 from sync.config import Source
 from sync.durations import spoken
+from sync.exemptions import Guard
 from sync.lanes import Cut, Lane, side_by_side
 from sync.opened import Opened
-from sync.plan import Plan, PlannedChange
+from sync.plan import Held, Hold, Plan, PlannedChange
 from sync.pull import placed, sentence
 from sync.secrets import redacted
 from sync.stopping import Stopping
@@ -33,6 +34,8 @@ from sync.store import Store
 _GRACE = 15.0
 """How long a source may take to finish the write in hand once it was asked to stop, in seconds."""
 
+PIECE = 100
+"""Changes that are handed to a connector at once; before each piece, files of exemptions are read again."""
 _WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
 
 
@@ -44,6 +47,8 @@ class ApplyReport:
     added: int = 0
     removed: int = 0
     copies: int = 0
+    held: list[Held] = field(default_factory=list)
+    """Labels that were not put on, as somebody exempted their items since they were planned."""
     problems: list[str] = field(default_factory=list)
     """Sentences: which source, which item, what happened and what to do next."""
     stopped: bool = False
@@ -60,19 +65,24 @@ class _Intent:
 
 
 def apply_plan(
-    store: Store, plan: Plan, sources: Sequence[Opened], run_id: int, now: datetime, stopping: Stopping
+    store: Store,
+    plan: Plan,
+    sources: Sequence[Opened],
+    run_id: int,
+    now: datetime,
+    guard: Guard,
+    stopping: Stopping,
 ) -> ApplyReport:
     """Write every change of the plan, all sources side by side.
 
     A failed write leaves its own item as it is and stops no other; a slow source delays none.
     """
-    reports = {one.source.name: ApplyReport() for one in sources}
+    turns = {one.source.name: _Turn(run_id, moment(now), guard, ApplyReport()) for one in sources}
     connectors = {one.source.name: one.connector for one in sources}
     writers: dict[str, list[_Writer]] = defaultdict(list)
     for (source, collection), changes in sorted(_grouped(plan).items()):
-        writer = _Writer(store, connectors[source], source, collection, run_id, now, reports[source])
-        writer.changes = changes
-        writers[source].append(writer)
+        for piece in _pieces(changes, connectors[source]):
+            writers[source].append(_Writer(store, connectors[source], source, collection, turns[source], piece))
     lanes = {
         one.source.name: Lane(
             _writes(writers[one.source.name], one.stopping),
@@ -89,8 +99,10 @@ def apply_plan(
     for one in sources:
         if lane := lanes.get(one.source.name):
             one.stuck = lane.stuck
-            _end(reports[one.source.name], lane, one.source)
-    return _together(reports.values())
+            _end(turns[one.source.name].report, lane, one.source)
+    report = _together(turn.report for turn in turns.values())
+    report.problems += guard.mistakes
+    return report
 
 
 def _grouped(plan: Plan) -> dict[tuple[str, str], list[PlannedChange]]:
@@ -103,21 +115,33 @@ def _grouped(plan: Plan) -> dict[tuple[str, str], list[PlannedChange]]:
     return grouped
 
 
+def _pieces(changes: Sequence[PlannedChange], connector: Connector) -> Iterator[Sequence[PlannedChange]]:
+    """What is handed to a connector at once; a labelled copy is one piece."""
+    size = max(1, len(changes)) if connector.capabilities.writes is Granularity.COLLECTION else PIECE
+    for at in range(0, max(1, len(changes)), size):
+        yield changes[at : at + size]
+
+
 def _writes(writers: Sequence[_Writer], stopping: threading.Event) -> Generator[Callable[[], None]]:
     """Write, and hand over what the caller's thread is to keep in the store: intents before, results after.
 
     No write begins before the caller is done with what came before it.
     """
+    refused: set[Collection] = set()
     for writer in writers:
+        if writer.collection in refused:
+            continue  # it could not be written to at all
         yield writer.intend
         try:
             for result in writer.connector.apply(writer.collection, writer.calls):
                 yield partial(writer.keep, result)
                 if writer.failed:
+                    refused.add(writer.collection)
                     break
         except Exception as error:
             if stopping.is_set():
                 raise
+            refused.add(writer.collection)
             yield partial(writer.fail, error)
         else:
             yield writer.finish
@@ -140,13 +164,24 @@ def _together(reports: Iterable[ApplyReport]) -> ApplyReport:
         whole.added += report.added
         whole.removed += report.removed
         whole.copies += report.copies
+        whole.held += report.held
         whole.problems += report.problems
         whole.stopped = whole.stopped or report.stopped
     return whole
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What all writers to one source share."""
+
+    run_id: int
+    at: str | None
+    guard: Guard
+    report: ApplyReport
+
+
 class _Writer:
-    """Writes into one collection."""
+    """Writes one piece of what is to change in one collection."""
 
     def __init__(
         self,
@@ -154,16 +189,15 @@ class _Writer:
         connector: Connector,
         source: str,
         collection: str,
-        run_id: int,
-        now: datetime,
-        report: ApplyReport,
+        turn: _Turn,
+        changes: Sequence[PlannedChange],
     ) -> None:
         self.store, self.connector, self.source = store, connector, source
         name = store.value("SELECT name FROM collection WHERE source = ? AND native_id = ?", (source, collection))
         self.collection = Collection(collection, name or collection)
-        self.run_id, self.at, self.report = run_id, moment(now), report
+        self.run_id, self.at, self.guard, self.report = turn.run_id, turn.at, turn.guard, turn.report
         self.whole = connector.capabilities.writes is Granularity.COLLECTION
-        self.changes: Sequence[PlannedChange] = ()
+        self.changes = changes
         self.planned: dict[ItemRef, PlannedChange] = {}
         self.intents: dict[ItemRef, list[_Intent]] = {}
         self.calls: Sequence[LabelChange] = ()
@@ -171,10 +205,12 @@ class _Writer:
         self.failed = False
 
     def intend(self) -> None:
-        """Commit what is about to be written."""
-        self.planned = {change.ref: change for change in self.changes}
-        self.intents = self._intend(self.changes)
-        self.calls = self._whole_copy(self.planned) if self.whole else [_as_change(change) for change in self.changes]
+        """Commit what is about to be written, less what was exempted meanwhile."""
+        changes, held = self.guard.narrowed(self.changes)
+        self.report.held += held
+        self.planned = {change.ref: change for change in changes}
+        self.intents = self._intend(changes)
+        self.calls = self._whole_copy(self.planned) if self.whole else [self._as_change(change) for change in changes]
 
     def keep(self, result: ChangeResult) -> None:
         """Commit what became of one change; of a copy, once all of it is known."""
@@ -225,6 +261,9 @@ class _Writer:
         )
         return _Intent(row.lastrowid or 0, action, label, rule, text)
 
+    def _as_change(self, change: PlannedChange) -> LabelChange:
+        return LabelChange(change.ref, change.add, change.remove, change.version, self.guard.unless)
+
     def _whole_copy(self, planned: Mapping[ItemRef, PlannedChange]) -> list[LabelChange]:
         """All that the labelled copy is to show beyond its input: what is ours already, and what is planned.
 
@@ -245,6 +284,7 @@ class _Writer:
                 ref,
                 add=tuple(sorted(label for label, on in labels.items() if on)),
                 remove=tuple(sorted(label for label, on in labels.items() if not on)),
+                unless=self.guard.unless,
             )
             for ref, labels in sorted(kept.items())
         ]
@@ -277,6 +317,11 @@ class _Writer:
     ) -> None:
         """Keep what became of one change; `None` is a label that a new copy carries on from an earlier one."""
         steps = intents.get(result.ref, ())
+        if change and result.outcome is Outcome.EXEMPT:
+            held = (Held(result.ref, change.key, label, result.message, Hold.EXEMPT) for label in change.add)
+            self.report.held += held
+            self._finish_intents(connection, steps, result.outcome, result.message)
+            return
         if result.outcome not in _WRITTEN:
             key, message = change.key if change else result.ref.native_id, redacted(result.message)
             self.report.problems.append(f"{self.source}: {key}: {message}")
@@ -342,10 +387,6 @@ class _Writer:
             "UPDATE journal SET result_at = ?, result = ?, message = ? WHERE id = ?",
             [(self.at, result, message, intent.journal_id) for intent in intents],
         )
-
-
-def _as_change(change: PlannedChange) -> LabelChange:
-    return LabelChange(change.ref, change.add, change.remove, change.version)
 
 
 def _steps(change: PlannedChange) -> list[tuple[Literal["add", "remove"], str]]:

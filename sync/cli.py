@@ -304,6 +304,16 @@ def rules_backtest(
     sys.exit(rules.rules_backtest(config, files, since.date(), until.date() if until else None, form))
 
 
+@rules.command(name="resume")
+@click.argument("rule", metavar="ID")
+@click.pass_obj
+def rules_resume(config: Path | None, rule: str) -> None:
+    """Let the rule ID go on, which was paused because people took off too many of its labels."""
+    from sync.commands import rules
+
+    rules.rules_resume(config, rule)
+
+
 @rules.command(name="list")
 @_FORMAT
 @click.pass_obj

@@ -114,6 +114,12 @@ class Config:
     prefix: str
     veto_days: int
     flapping: Flapping
+    pause_share: float
+    pause_least: int
+    per_person_per_week: int
+    """0 is no limit."""
+    exemptions: tuple[str, ...]
+    """Names of files, or globs."""
     placeholders: tuple[str, ...]
     finder: Finder
     review_days: int
@@ -218,6 +224,10 @@ class _Reader:
                 times=self.at_least("labels.flapping_times", labels["flapping_times"], 1),
                 days=self.at_least("labels.flapping_days", labels["flapping_days"], 1),
             ),
+            pause_share=self.a_share("labels.pause_share", labels["pause_share"]),
+            pause_least=self.at_least("labels.pause_least", labels["pause_least"], 1),
+            per_person_per_week=self.at_least("labels.per_person_per_week", labels["per_person_per_week"], 0),
+            exemptions=tuple(top["exemptions"]),
             placeholders=tuple(tables["outcome"]["placeholders"]),
             finder=finder,
             review_days=self.at_least("outcome.review_days", tables["outcome"]["review_days"], 1),

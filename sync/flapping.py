@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from rules.table import moment
 from sync.config import Flapping
-from sync.plan import Held, Plan, PlannedChange
+from sync.plan import Held, Hold, Plan, PlannedChange, in_order
 
 Labelled = tuple[int, str]
 """An item's id, and a label."""
@@ -71,10 +71,18 @@ def _as_json(plan: Plan) -> str:
     return json.dumps(
         [
             [change.item_id, label, change.reasons[label][0].rule, int(label in change.add)]
-            for change in plan.changes
-            for label in (*change.add, *change.remove)
+            for change, label in _turning(plan)
         ]
     )
+
+
+def _turning(plan: Plan) -> Iterator[tuple[PlannedChange, str]]:
+    """What goes on and what comes off, but for what an exemption asks for: that is people's will."""
+    exempt = {(held.ref, held.label) for held in plan.held if held.kind is Hold.EXEMPT}
+    for change in plan.changes:
+        for label in (*change.add, *change.remove):
+            if (change.ref, label) not in exempt:
+                yield change, label
 
 
 def hold(plan: Plan, flaps: Mapping[Labelled, Flap], terms: Flapping) -> Plan:
@@ -85,13 +93,13 @@ def hold(plan: Plan, flaps: Mapping[Labelled, Flap], terms: Flapping) -> Plan:
     changes, held = [], list(plan.held)
     for change in plan.changes:
         kept = {label: why for label in (*change.add, *change.remove) if (why := _why(change, label, flaps, terms))}
-        held += [Held(change.ref, change.key, label, why) for label, why in sorted(kept.items())]
+        held += [Held(change.ref, change.key, label, why, Hold.FLAPPING) for label, why in sorted(kept.items())]
         add = tuple(label for label in change.add if label not in kept)
         remove = tuple(label for label in change.remove if label not in kept)
         if add or remove:
             reasons = {label: change.reasons[label] for label in (*add, *remove)}
             changes.append(replace(change, add=add, remove=remove, reasons=reasons))
-    return replace(plan, changes=tuple(changes), held=tuple(sorted(held, key=lambda each: each.ref)))
+    return replace(plan, changes=tuple(changes), held=in_order(held))
 
 
 def _why(change: PlannedChange, label: str, flaps: Mapping[Labelled, Flap], terms: Flapping) -> str | None:
@@ -116,7 +124,6 @@ def sentences(plan: Plan, flaps: Mapping[Labelled, Flap], terms: Flapping) -> li
         f"{change.ref.source}: {change.key}: {label} went on and off {terms.times} times in {terms.days} days, and is "
         f"left as it is until it was quiet for as long; look at the threshold of rule "
         f'"{change.reasons[label][0].rule}".'
-        for change in plan.changes
-        for label in (*change.add, *change.remove)
+        for change, label in _turning(plan)
         if (change.item_id, label) in flaps and flaps[change.item_id, label].is_new
     ]

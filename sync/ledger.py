@@ -86,6 +86,7 @@ def notice_people(
     )
     off = f"(NOT c.copy_outdated OR ledger.home) AND NOT {shows} AND {kept}"
     taken = f"off_at IS NULL AND EXISTS (SELECT 1 {here} AND {off})"
+    connection.execute(f"INSERT INTO veto_noticed (rule, noticed_at) SELECT rule, ? FROM ledger WHERE {taken}", (at,))
     vetoes = connection.execute(
         "INSERT INTO veto (item_id, label, rule, noticed_at, until, status) "
         "SELECT item_id, label, rule, ?, ?, (SELECT status FROM item WHERE id = item_id) FROM ledger "

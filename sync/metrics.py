@@ -63,7 +63,7 @@ def gauges(report: RunReport, store: Store) -> Iterator[Gauge]:
     yield _one("unstuck_vetoes", "Labels that people took off and that stay off.", _count(store, "veto"))
     yield _one("unstuck_planned_items", "Items that the last run was to change.", len(report.plan.changes))
     yield _one("unstuck_written_items", "Items that the last run changed.", report.written.items)
-    yield _one("unstuck_held_labels", "Labels that the last run held back.", len(report.plan.held))
+    yield _one("unstuck_held_labels", "Labels that the last run held back.", len(report.held))
     tripped = {brake.name for brake in report.tripped}
     yield Gauge(
         "unstuck_brake_tripped",

@@ -205,6 +205,32 @@ CREATE TABLE flapping (
 
 
 @migrations()
+def m009_holds(db: Database) -> None:
+    """Which rules were seen before they write, and which ones people do not want.
+
+    The rules of an older store have written already, and are not held up once more: their meaning is left open.
+    """
+    _run(
+        db,
+        """
+CREATE TABLE rule_seen (
+  rule TEXT NOT NULL, source TEXT NOT NULL, meaning TEXT NOT NULL, seen_at TEXT,
+  PRIMARY KEY (rule, source)
+) WITHOUT ROWID;
+INSERT INTO rule_seen (rule, source, meaning)
+  SELECT r.rule, c.source, '' FROM rule_count r, (SELECT DISTINCT source FROM collection) c;
+CREATE TABLE veto_noticed (rule TEXT NOT NULL, noticed_at TEXT NOT NULL);
+CREATE INDEX veto_noticed_rule ON veto_noticed (rule, noticed_at);
+INSERT INTO veto_noticed (rule, noticed_at) SELECT rule, noticed_at FROM veto;
+CREATE INDEX journal_of_item ON journal (item_id, run_id);
+CREATE TABLE rule_pause (
+  rule TEXT PRIMARY KEY, meaning TEXT NOT NULL, counted_from TEXT NOT NULL, paused_at TEXT, why TEXT
+) WITHOUT ROWID;
+""",
+    )
+
+
+@migrations()
 def m010_operations(db: Database) -> None:
     """What people were told, and which collections are not listed any more."""
     db.conn.execute(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from connectors.model import ItemRef
@@ -37,6 +39,8 @@ class ItemState:
     ours: Mapping[str, Reason] = field(default_factory=dict)
     """From the ledger: what we put there and no person took off."""
     vetoed: frozenset[str] = frozenset()
+    exempt: Mapping[str, str] = field(default_factory=dict)
+    """Labels that rules ask for and that are not in `desired`, as the item is exempt: label -> until when and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +76,52 @@ class PlannedChange:
         }
 
 
+class Hold(StrEnum):
+    """What holds a label back."""
+
+    EXEMPT = "exempt"
+    """An exemption: the label is not put on, and comes off."""
+    VETO = "veto"
+    """A person took it off."""
+    SEEN_FIRST = "seen first"
+    """The rule is new or was changed: its labels stay as they are until it was seen in one run."""
+    PAUSED = "paused"
+    """People took off too many labels of the rule."""
+    ROLLOUT = "rollout"
+    """The rule's `rollout` has not come to it yet."""
+    FLAPPING = "flapping"
+    """It went on and off again and again: it is left as it is until it was quiet."""
+    BUDGET = "budget"
+    """The person it belongs to had enough labels this week."""
+    CHANGED = "changed since"
+    """An undo leaves it alone: a person or a later run changed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A label that a rule asks for and that is not put on, and who holds it back."""
+    """A label that stays as it is on the item (or, if the item is exempt, comes off), whatever the rules say."""
 
     ref: ItemRef
     key: str
     label: str
     why: str
+    kind: Hold
+
+    def as_json(self) -> dict[str, str]:
+        """The shape of docs/json.md."""
+        named = {"source": self.ref.source, "key": self.key, "label": self.label}
+        return {**named, "kind": self.kind.value, "why": self.why}
+
+
+def in_order(held: Iterable[Held]) -> tuple[Held, ...]:
+    """As plans list them."""
+    return tuple(sorted(held, key=lambda each: (each.ref.source, each.ref.native_id, each.label)))
+
+
+def counted(held: Iterable[Held]) -> dict[str, int]:
+    """How many labels each kind of hold keeps as they are; every kind is there."""
+    found = Counter(each.kind for each in held)
+    return {kind.value: found[kind] for kind in Hold}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,32 +151,39 @@ class Plan:
             "considered": self.considered,
             "sha": self.sha,
             "changes": [change.as_json() for change in self.changes],
-            "held": [
-                {"source": held.ref.source, "key": held.key, "label": held.label, "why": held.why} for held in self.held
-            ],
+            "held": [held.as_json() for held in self.held],
             "copies": [{"source": source, "collection": collection} for source, collection in self.copies],
         }
 
 
 def plan_labels(states: Iterable[ItemState], considered: int, copies: Iterable[tuple[str, str]] = ()) -> Plan:
     """Compare. `considered` counts the items behind `states`, which need only hold those with a label at stake."""
-    changes, held = [], []
+    changes, held = list[PlannedChange](), list[Held]()
     for state in states:
         wanted = {label for label in state.desired if label not in state.present}
         add = tuple(sorted(wanted - state.vetoed))
         remove = tuple(sorted(label for label in state.ours if label in state.present and label not in state.desired))
-        held += [Held(state.ref, state.key, label, "a person took it off") for label in sorted(wanted & state.vetoed)]
+        held += _held(state, wanted)
         if add or remove:
             changes.append(_change(state, add, remove))
     changes.sort(key=lambda change: (change.ref.source, change.collection, change.item_id))
-    return Plan(considered, tuple(changes), tuple(sorted(held, key=lambda each: each.ref)), tuple(sorted(copies)))
+    return Plan(considered, tuple(changes), in_order(held), tuple(sorted(copies)))
+
+
+def _held(state: ItemState, wanted: Set[str]) -> Iterator[Held]:
+    for label in wanted & state.vetoed:
+        yield Held(state.ref, state.key, label, "a person took it off", Hold.VETO)
+    for label, why in state.exempt.items():
+        if label in state.ours or label not in state.present:
+            yield Held(state.ref, state.key, label, why, Hold.EXEMPT)
 
 
 def _change(state: ItemState, add: tuple[str, ...], remove: tuple[str, ...]) -> PlannedChange:
     reasons = {label: state.desired[label] for label in add}
     for label in remove:
         was = state.ours[label]
-        reasons[label] = (Reason(was.rule, f"no longer: {was.text[:1].lower()}{was.text[1:]}"),)
+        gone = state.exempt.get(label, f"no longer: {was.text[:1].lower()}{was.text[1:]}")
+        reasons[label] = (Reason(was.rule, gone),)
     return PlannedChange(
         item_id=state.item_id,
         ref=state.ref,

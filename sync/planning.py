@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from rules.engine import RuleCount
 from rules.ruleset import RuleSet
-from sync import brakes, drift, flapping, ledger, takeback, usual
+from sync import brakes, drift, flapping, ledger, rollout, takeback, usual, vetoes
 from sync.clock import Clock
 from sync.config import Config
+from sync.holds import hold
 from sync.plan import Plan, plan_labels
+from sync.standing import exempt_by_label
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
@@ -31,11 +33,13 @@ class Learned:
 def plan_run(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> Learned:
     """Fill the report's plan and brakes."""
     vanished = _hear(config, store, clock, wish, report)
+    with store.transaction() as connection:
+        report.pauses = vetoes.review(connection, config, ruleset, clock.now)
+    report.exempt_items = exempt_by_label(store, report.exemptions.unless)
     considered = ledger.considered(store.connection)
-    plan = plan_labels(
-        ledger.states(store.connection), sum(considered.values()), ledger.outdated_copies(store.connection)
-    )
-    plan = _hold(config, store, clock, plan, report)
+    states = report.exemptions.narrow(ledger.states(store.connection))
+    plan = plan_labels(states, sum(considered.values()), ledger.outdated_copies(store.connection))
+    plan = _hold(config, ruleset, store, clock, wish, plan, report)
     report.plan = wish.narrow(plan) if wish.narrow else plan
     people = brakes.whose(store.connection, report.plan)
     before = drift.read(store.connection)
@@ -113,8 +117,13 @@ def _hear(
     return vanished
 
 
-def _hold(config: Config, store: Store, clock: Clock, plan: Plan, report: RunReport) -> Plan:
-    """Hold back what flaps."""
+def _hold(
+    config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, plan: Plan, report: RunReport
+) -> Plan:
+    """Hold back what is to be seen first or has to wait, and what flaps."""
+    facts = rollout.facts(config, ruleset, store, clock.now, writes=wish.apply)
+    report.rule_notices = rollout.nowhere(facts)
+    plan = hold(plan, facts)
     with store.transaction() as connection:
         flaps = flapping.follow(connection, plan, clock.now, config.flapping)
     report.flapping = flapping.sentences(plan, flaps, config.flapping)

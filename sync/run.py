@@ -8,10 +8,11 @@ from contextlib import ExitStack
 
 from rules import table
 from rules.ruleset import RuleSet
-from sync import findings, log, takeback
+from sync import exemptionfiles, findings, log, rollout, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
+from sync.exemptions import Guard
 from sync.opened import Opened
 from sync.planning import Learned, keep, plan_run, plan_taking_back
 from sync.retention import forget
@@ -27,7 +28,8 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
     sources = chosen(config, wish)
     if wish.apply:
         refuse_rehearsal(sources, clock)
-    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply)
+    exemptions = exemptionfiles.read(config, ruleset, clock.now)
+    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions)
     learned: Learned | None = None
     with ExitStack() as closing:
         connections = _open(sources, wish, closing)
@@ -35,8 +37,8 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         if not report.stopped:
             _evaluate(config, ruleset, store, clock, wish, report)
             learned = plan_run(config, ruleset, store, clock, wish, report)
-            _write(store, connections, closing, clock, wish, report)
-        _finish(config, store, clock, report, learned)
+            _write(config, ruleset, store, connections, clock, wish, report)
+        _finish(config, ruleset, store, clock, report, learned)
     if not report.stopped:
         forget(store, config.retention, clock)
     return report
@@ -47,7 +49,8 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
     sources = [source for source in chosen(config, wish) if source.name in takeback.sources(store.connection, aim)]
     if wish.apply:
         refuse_rehearsal(sources, clock)
-    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply)
+    exemptions = exemptionfiles.by_label(config, clock.now)
+    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions)
     with ExitStack() as closing:
         connections = _open(sources, wish, closing)
         pull_all(config, store, connections, clock, wish, report)
@@ -57,8 +60,8 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
             if wish.apply and not report.tripped:
                 with store.transaction() as connection:
                     takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
-            _write(store, connections, closing, clock, wish, report)
-        _finish(config, store, clock, report, None)
+            _write(config, None, store, connections, clock, wish, report)
+        _finish(config, None, store, clock, report, None)
     return report
 
 
@@ -70,16 +73,24 @@ def _open(sources: Sequence[Source], wish: Wish, closing: ExitStack) -> list[Ope
 
 
 def _write(
-    store: Store, sources: Sequence[Opened], closing: ExitStack, clock: Clock, wish: Wish, report: RunReport
+    config: Config,
+    ruleset: RuleSet | None,
+    store: Store,
+    sources: Sequence[Opened],
+    clock: Clock,
+    wish: Wish,
+    report: RunReport,
 ) -> None:
     report.stopped = wish.stopping.by
     if report.stopped:
         return
     if wish.apply and not report.tripped:
         wish.progress("writing labels" if not report.plan.empty else "nothing to write")
-        # Where a turn was cut short, a thread that was left behind may still use the connector.
-        writers = [_open([one.source], wish, closing)[0] if one.stopping.is_set() else one for one in sources]
-        report.written = apply_plan(store, report.plan, writers, report.run_id, clock.now, wish.stopping)
+        guard = Guard(report.exemptions.unless, lambda: exemptionfiles.read(config, ruleset, clock.now))
+        with ExitStack() as closing:
+            # Where a turn was cut short, a thread that was left behind may still use the connector.
+            writers = [_open([one.source], wish, closing)[0] if one.stopping.is_set() else one for one in sources]
+            report.written = apply_plan(store, report.plan, writers, report.run_id, clock.now, guard, wish.stopping)
         report.stopped = wish.stopping.by if report.written.stopped else None
 
 
@@ -104,12 +115,17 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     report.findings = store.value("SELECT count(*) FROM finding")
 
 
-def _finish(config: Config, store: Store, clock: Clock, report: RunReport, learned: Learned | None) -> None:
+def _finish(
+    config: Config, ruleset: RuleSet | None, store: Store, clock: Clock, report: RunReport, learned: Learned | None
+) -> None:
     """Record the run, and what it taught the brakes, if it has anything to teach."""
     report.seconds = 0.0 if clock.rehearsal else clock.seconds()
     with store.transaction() as connection:
         if learned is not None:
             keep(store, config, report, learned)
+        if ruleset is not None:
+            answered = [source.source for source in report.sources if source.fresh]
+            rollout.remember_seen(connection, ruleset, [count.rule for count in report.counts], answered, clock.now)
         connection.execute(
             "UPDATE run SET finished_at = ?, exit_code = ?, summary = ? WHERE id = ?",
             (

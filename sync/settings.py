@@ -10,6 +10,7 @@ from connectors.base import Option
 TOP = (
     Option("store", "the SQLite file that everything is kept in", default="unstuck.db"),
     Option("rules", "rule files, as paths or globs; the shipped packs unless set", "list of text", default=()),
+    Option("exemptions", "files of items and rules that are exempt for a while", "list of text", default=()),
     Option("timezone", "for days, and for times that a tool gives without a zone", default="UTC"),
 )
 
@@ -30,6 +31,11 @@ LABELS = (
         "flapping_times", "a label that went on and off so many times in flapping_days is held", "integer", default=3
     ),
     Option("flapping_days", "and is held until it was quiet for so many days", "integer", default=30),
+    Option(
+        "pause_share", "a rule is paused if people take off more than this share of its labels", "number", default=0.3
+    ),
+    Option("pause_least", "and at least so many of them", "integer", default=5),
+    Option("per_person_per_week", "labels a person's items get in seven days; 0 is no limit", "integer", default=0),
 )
 
 OUTCOME = (

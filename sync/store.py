@@ -7,6 +7,7 @@ are explicit and belong to the caller: `with store.transaction():` is `BEGIN IMM
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ APPLICATION_ID = 0x756E7374
 PATIENCE = 30.0
 """How long to wait, in seconds, for another program that writes into the file."""
 
+_ATTEMPTS, _PAUSE = 100, 0.05
+"""How often, and after how many seconds, to ask again for what SQLite does not wait for."""
 _LARGEST_WAL = 64 * 2**20
 """Bytes. A reader that holds one state for long makes `…-wal` grow; once it is gone, the file is cut to this size."""
 
@@ -142,7 +145,7 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Store:
     connection.execute("PRAGMA foreign_keys = ON")
     # WAL lets people read (Datasette, reports) while a run writes; with it, NORMAL loses no committed write to a
     # crash of the process. FULL also survives a power cut, which the journal of writes into other tools must.
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
     store = Store(connection, path)
@@ -152,6 +155,19 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Store:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             migrations.apply(store.db)
     return store
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch a new store to WAL. That needs the file alone for a moment, and SQLite does not wait for it by itself."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:

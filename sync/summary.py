@@ -10,10 +10,12 @@ from rules import engine
 from sync import brakes
 from sync.apply import ApplyReport
 from sync.clock import Clock
-from sync.plan import Plan
+from sync.exemptions import Exemptions
+from sync.plan import Held, Plan, counted
 from sync.pull import SourceReport
 from sync.stopping import Stopping
 from sync.stops import Exit
+from sync.vetoes import Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,20 @@ class RunReport:
     run_id: int
     clock: Clock
     applied: bool
+    exemptions: Exemptions
     sources: list[SourceReport] = field(default_factory=list)
     counts: Sequence[engine.RuleCount] = ()
     rule_failures: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
     """Where labels that are to be taken back lie beyond this run."""
+    rule_notices: list[str] = field(default_factory=list)
     findings: int = 0
     vetoes: int = 0
     flapping: list[str] = field(default_factory=list)
     """A sentence for each label that is held since this run because it goes on and off."""
+    exempt_items: int = 0
+    """Items that people have exempted by a label in the tool."""
+    pauses: list[Pause] = field(default_factory=list)
     plan: Plan = field(default_factory=lambda: Plan(0))
     tripped: list[brakes.Tripped] = field(default_factory=list)
     written: ApplyReport = field(default_factory=ApplyReport)
@@ -86,7 +93,16 @@ class RunReport:
     @property
     def notices(self) -> list[str]:
         """Every sentence that is worth knowing, though nothing failed."""
-        return [*(sentence for source in self.sources for sentence in source.notices), *self.flapping]
+        return [
+            *(sentence for source in self.sources for sentence in source.notices),
+            *self.rule_notices,
+            *self.flapping,
+        ]
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """Labels that stay as they are, whatever the rules say."""
+        return (*self.plan.held, *self.written.held)
 
     @property
     def refused(self) -> bool:
@@ -127,8 +143,10 @@ class RunReport:
             ],
             "findings": self.findings,
             "vetoes": self.vetoes,
+            "held": counted(self.held),
+            "exemptions": {"items": self.exempt_items, **self.exemptions.as_json()},
+            "paused": [pause.as_json() for pause in self.pauses],
             "considered": self.plan.considered,
-            "held": len(self.plan.held),
             "planned": {
                 "items": len(self.plan.changes),
                 "add": sum(len(change.add) for change in self.plan.changes),

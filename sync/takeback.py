@@ -16,7 +16,7 @@ from typing import Literal
 
 from connectors.model import ItemRef
 from rules.table import moment
-from sync.plan import Held, ItemState, Plan, PlannedChange, Reason, plan_labels
+from sync.plan import Held, Hold, ItemState, Plan, PlannedChange, Reason, in_order, plan_labels
 
 Undoing = Literal["undo", "retire"]
 
@@ -67,7 +67,7 @@ def undoing(connection: sqlite3.Connection, run_id: int) -> Aim:
     left = []
     for step in _steps(connection, run_id):
         if step.changed_by is not None:
-            left.append(Held(step.ref, step.key, step.label, step.changed_by))
+            left.append(Held(step.ref, step.key, step.label, step.changed_by, Hold.CHANGED))
         elif step.action == "add":
             off[step.item_id].add(step.label)
         else:
@@ -134,7 +134,7 @@ def plan(states: Iterable[ItemState], considered: int, copies: Iterable[tuple[st
     return replace(
         planned,
         changes=tuple(_because(change, aim) for change in planned.changes),
-        held=tuple(sorted((*planned.held, *aim.left), key=lambda held: (held.ref, held.label))),
+        held=in_order((*planned.held, *aim.left)),
         copies=tuple(sorted(copy for copy in copies if copy in touched)),
     )
 

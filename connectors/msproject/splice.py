@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Literal
 
 from connectors.base import ChangeResult, Outcome
@@ -262,6 +262,12 @@ class _Writer:
             return ChangeResult(change.ref, Outcome.REFUSED, problem)
         own = [value for value in spot.values if parse_int(value.get("FieldID")) == self._field_id]
         before = "; ".join(value["Value"] for value in own if value.get("Value", "").strip())
+        shown = self._shown.get(uid, parse_labels(before))
+        exempt = change.unless.among((*parse_labels(before), *shown)) if change.unless else None
+        if exempt and not {*change.add} <= {*shown}:
+            self.change(uid, replace(change, add=tuple(label for label in change.add if label in shown)))
+            problem = f'"{exempt}" was put on, so {change.ref} gets no new label; the next run takes that into account'
+            return ChangeResult(change.ref, Outcome.EXEMPT, problem)
         after = change_text(before, change)
         if after != before:
             problem = self._problem or _unwritable(after, change.ref, self._name)
@@ -269,8 +275,7 @@ class _Writer:
                 return ChangeResult(change.ref, Outcome.REFUSED, problem, labels=parse_labels(before))
             self.edits += self._set(spot, own, after)
         labels = parse_labels(after)
-        same = labels == self._shown.get(uid, parse_labels(before))
-        return ChangeResult(change.ref, Outcome.UNCHANGED if same else Outcome.DONE, labels=labels)
+        return ChangeResult(change.ref, Outcome.UNCHANGED if labels == shown else Outcome.DONE, labels=labels)
 
     def _set(self, spot: Spot, own: list[Record], text: str) -> Iterator[Edit]:
         if not own:

@@ -14,7 +14,7 @@ from rules import loader
 from rules import schema as rule_schema
 from sync import clock as clocks
 from sync import config as configs
-from sync import schema
+from sync import exemptionfiles, schema
 from sync.commands.shared import (
     load,
     opened_store,
@@ -77,6 +77,11 @@ def check(path: Path | None, live: bool) -> int:
     click.echo(f"{config.path}: fine, {len(config.sources)} source(s).")
     warn(ruleset, config)
     click.echo(f"Rules: {len(ruleset.rules)} in {len(ruleset.files)} file(s), fine.")
+    exemptions = exemptionfiles.read(config, ruleset, clocks.read().now)
+    for ended in exemptions.ended:
+        click.echo(f"No exemption any more: {ended.about}, {ended}.")
+    if config.exemptions:
+        click.echo(f"Exemptions: {len(exemptions.entries)} in force, fine.")
     _check_store(config)
     return _check_live(config) if live else Exit.FINE
 

@@ -16,7 +16,7 @@ from rules import explain as explaining
 from rules.engine import RuleCount
 from sync import clock as clocks
 from sync import config as configs
-from sync import health, log, output, told
+from sync import exemptionfiles, health, log, output, standing, told, vetoes
 from sync.backup import back_up
 from sync.commands.shared import (
     items_named,
@@ -79,10 +79,10 @@ def explain(path: Path | None, key: str, form: str) -> None:
     with opened_store(config, create=False) as store:
         moment = today(config, clock.now)
         engine.prepare(store.connection, moment)
-        told = []
+        exemptions, told = exemptionfiles.read(config, ruleset, clock.now), []
         for item in items_named(store, key):
             answers = explaining.explain(store.connection, ruleset, moment, item["id"])
-            told.append((item, answers, _held_labels(store, item["id"])))
+            told.append((item, answers, standing.of_item(store, item, ruleset, exemptions, answers)))
     if form == "json":
         output.emit_json(
             [
@@ -97,20 +97,6 @@ def explain(path: Path | None, key: str, form: str) -> None:
         click.echo(explaining.as_text(item["key"], answers))
         for label in labels:
             click.echo(f"{label['label']}: {label['state']}")
-
-
-def _held_labels(store: Store, item_id: int) -> list[dict[str, Any]]:
-    """What the ledger, the vetoes and the labels that flap say of an item."""
-    return store.rows(
-        "SELECT label, 'put on by us on ' || substr(put_at, 1, 10) AS state FROM ledger "
-        "WHERE item_id = ?1 AND off_at IS NULL UNION ALL "
-        "SELECT label, CASE cause WHEN 'undo' THEN 'taken back with `unstuck undo`' ELSE 'taken off by a person' END "
-        "|| '; stays off until ' || substr(until, 1, 10) || ', or until the status changes' "
-        "FROM veto WHERE item_id = ?1 UNION ALL "
-        "SELECT label, 'goes on and off; left as it is since ' || substr(held_since, 1, 10) FROM flapping "
-        "WHERE item_id = ?1 ORDER BY 1",
-        (item_id,),
-    )
 
 
 def status(path: Path | None, form: str) -> int:
@@ -128,6 +114,8 @@ def status(path: Path | None, form: str) -> int:
             "findings": store.value("SELECT count(*) FROM finding"),
             "labels": store.value("SELECT count(*) FROM ledger WHERE off_at IS NULL"),
             "vetoes": store.value("SELECT count(*) FROM veto"),
+            "objections": vetoes.by_rule(store),
+            **_as_of_the_last_run(store),
             "unsettled": store.value("SELECT count(*) FROM journal WHERE result_at IS NULL"),
             "waiting": _waiting(store),
             "brakes": _last_brakes(store),
@@ -147,6 +135,7 @@ def _tell_status(state: Mapping[str, Any], counts: Sequence[RuleCount]) -> None:
         f"\n{state['findings']} finding(s), {state['labels']} label(s) put on by us, {state['vetoes']} veto(es), "
         f"{state['unsettled']} write(s) without a result.\n"
     )
+    _tell_rules(state)
     tell_unknown(counts)
     shown = ("run", "started_at", "seconds", "command", "rehearsal", "exit_code")
     output.table([[output.as_text(run[name]) for name in shown] for run in state["runs"]], shown)
@@ -160,6 +149,30 @@ def _tell_status(state: Mapping[str, Any], counts: Sequence[RuleCount]) -> None:
             click.echo(f"\n{source['source']}: away since {source['away_since']}: {source['problem']}")
         for sentence in source["worries"]:
             log.say(sentence, "stale", source=source["source"])
+
+
+def _as_of_the_last_run(store: Store) -> dict[str, Any]:
+    summary = standing.last_summary(store)
+    exempt = summary.get("exemptions", {"items": 0, "entries": 0, "ended": []})
+    return {"held": summary.get("held", {}), "exemptions": exempt}
+
+
+def _tell_rules(state: Mapping[str, Any]) -> None:
+    """Rules that people object to, and what stays as it is because of people."""
+    rows = [row for row in state["objections"] if row["taken_off"] or row["paused_since"]]
+    if rows:
+        output.emit(rows, ("rule", "labels", "vetoes", "taken_off", "paused_since"), "table", "")
+        click.echo("")
+    for row in rows:
+        if row["paused_since"]:
+            click.echo(f"Rule {row['rule']} is paused; `unstuck rules resume {row['rule']}` lets it go on.\n")
+    held = [f"{number} {kind}" for kind, number in state["held"].items() if number]
+    exempt = state["exemptions"]
+    if held or exempt["items"] or exempt["entries"]:
+        click.echo(
+            f"Held back in the last run: {', '.join(held) or 'nothing'}. "
+            f"Exempt: {exempt['items']} item(s) by label, {exempt['entries']} by file.\n"
+        )
 
 
 def _last_runs(store: Store) -> list[dict[str, Any]]:
@@ -185,7 +198,7 @@ def _waiting(store: Store) -> dict[str, int]:
     )
     told = json.loads(summary or "{}")
     planned, written = (told.get(name, {}).get("items", 0) for name in ("planned", "written"))
-    return {"items": planned - written, "held": told.get("held", 0)}
+    return {"items": planned - written, "held": sum(told.get("held", {}).values())}
 
 
 def _last_brakes(store: Store) -> dict[str, Any] | None:
@@ -222,7 +235,7 @@ def _source_states(config: Config, store: Store, worries: Mapping[str, list[str]
 
 def backup(path: Path | None, file: Path) -> None:
     """A checked copy of the store; silent under cron."""
-    config = configs.load(configs.find(path))
+    config = configs.load(configs.find(path), secrets=False)
     size = back_up(config.store, file)
     if sys.stdout.isatty() or sys.stderr.isatty():
         click.echo(f"Wrote {file}, {size / 2**20:.1f} MiB, and checked it.")

@@ -20,7 +20,7 @@ from rules.ruleset import Case, RuleSet
 from rules.says import wrote
 from sync import clock as clocks
 from sync import config as configs
-from sync import log, output, rulefiles, schema
+from sync import log, output, rulefiles, schema, vetoes
 from sync.backtest import Backtest, backtest, period
 from sync.commands.shared import (
     items_named,
@@ -224,6 +224,16 @@ def _tell_backtest(result: Backtest) -> None:
         click.echo(f"The store keeps no history of {', '.join(result.todays)}: every day is given today's value.")
     for sentence in result.failures:
         log.say(sentence, "problem")
+
+
+def rules_resume(path: Path | None, rule: str) -> None:
+    """Let a paused rule go on."""
+    config, ruleset = load(path)
+    _only_rules(ruleset, [rule])
+    with opened_store(config, create=False) as store:
+        if not vetoes.resume(store, rule, clocks.read().now):
+            raise InvalidStop(f'The rule "{rule}" is not paused; `unstuck status` lists those that are.')
+    click.echo(f'The rule "{rule}" goes on with the next run; what people took off stays off.')
 
 
 def rules_list(path: Path | None, form: str) -> None:

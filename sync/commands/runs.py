@@ -28,7 +28,7 @@ from sync.commands.shared import (
 )
 from sync.config import Config
 from sync.lock import locked
-from sync.plan import Plan
+from sync.plan import Hold, Plan, counted
 from sync.run import cycle, take_back
 from sync.stopping import heeded
 from sync.stops import Exit, InvalidStop
@@ -94,9 +94,12 @@ def run_and_tell(
 
 
 def _needs_a_person(report: RunReport, shown: str | None) -> bool:
-    """Whether cron should mail this: something failed, was refused, or waits to be approved."""
+    """Whether cron should mail this: something failed, was refused, or waits to be approved or looked at."""
     waits = not report.applied and not report.plan.empty and report.plan.sha != shown
-    return bool(report.news or report.notices or report.tripped or waits)
+    people_first = any(pause.is_new for pause in report.pauses) or any(
+        held.kind is Hold.SEEN_FIRST for held in report.held
+    )
+    return bool(report.news or report.notices or report.tripped or waits or people_first)
 
 
 def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = None) -> None:
@@ -117,6 +120,7 @@ def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = Non
         written = report.written
         copies = f", {written.copies} labelled copies" if written.copies else ""
         click.echo(f"Written: {written.items} item(s), +{written.added} -{written.removed} label(s){copies}.")
+    _tell_held(report)
     _tell_troubles(report, report.problems if problems is None else problems)
 
 
@@ -132,6 +136,22 @@ def _tell_plan(plan: Plan) -> None:
         click.echo(f"  = {source}: the labelled copy of {collection} is made anew from the changed input")
     for held in plan.held:
         click.echo(f"  o {held.label}  {held.key}  held back: {held.why}")
+
+
+def _tell_held(report: RunReport) -> None:
+    """Why labels stay as they are, counted; and what exempts, and which rules are paused."""
+    kinds = [f"{number} {kind}" for kind, number in counted(report.held).items() if number]
+    if kinds:
+        click.echo(f"Held back: {', '.join(kinds)}.")
+    entries = len(report.exemptions.entries)
+    if report.exempt_items or entries:
+        click.echo(f"Exempt: {report.exempt_items} item(s) by label, {entries} by file.")
+    for held in report.written.held:
+        click.echo(f"  o {held.label}  {held.key}  not put on: {held.why}")
+    for ended in report.exemptions.ended:
+        click.echo(f"No exemption any more: {ended.about}, {ended}.")
+    for pause in report.pauses:
+        log.say(f"{pause.sentence[0].upper()}{pause.sentence[1:]}", "rule_paused", rule=pause.rule)
 
 
 def _tell_troubles(report: RunReport, problems: Sequence[str]) -> None:
@@ -161,6 +181,7 @@ def plan(path: Path | None, output_file: Path | None, source: str | None, form: 
     else:
         rehearsal_note(report.clock)
         _tell_plan(report.plan)
+        _tell_held(report)
         if not report.plan.empty:
             click.echo(f"Plan {report.plan.sha}.")
         if output_file is not None:

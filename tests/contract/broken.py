@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -495,6 +495,41 @@ class HidesThatItIsConditional(MemoryConnector):
 class VersionFromBefore(Rewriting):
     def result(self, result: ChangeResult) -> ChangeResult:
         return replace(result, version="0")
+
+
+@breaks("test_an_exemption_holds_at_the_moment_of_writing")
+class LabelsTheExempt(Rewriting):
+    def change(self, change: LabelChange) -> LabelChange:
+        return replace(change, unless=None)
+
+
+@breaks("test_an_exemption_holds_at_the_moment_of_writing")
+class SaysExemptButWrote(LabelsTheExempt):
+    def result(self, result: ChangeResult) -> ChangeResult:
+        is_stale = result.outcome is Outcome.STALE
+        return result if is_stale else replace(result, outcome=Outcome.EXEMPT, message="it is exempt; nothing to do")
+
+
+@breaks("test_an_exemption_holds_at_the_moment_of_writing")
+class ExemptForEver(Rewriting):
+    def change(self, change: LabelChange) -> LabelChange:
+        return replace(change, unless=change.unless and replace(change.unless, today=date.min))
+
+
+@breaks("test_an_exemption_holds_at_the_moment_of_writing")
+class LeavesTheExemptAsTheyAre(MemoryConnector):
+    """It looks for exemptions where nothing is put on."""
+
+    def _write(self, collection: Collection, change: LabelChange) -> ChangeResult:
+        if change.unless and not change.add:
+            return ChangeResult(change.ref, Outcome.EXEMPT, "it is exempt; nothing to do")
+        return super()._write(collection, change)
+
+
+@breaks("test_an_exemption_holds_at_the_moment_of_writing")
+class CopiesLabelTheExempt(CopyingConnector):
+    def _show(self, labels: dict[str, list[str]], change: LabelChange) -> ChangeResult:
+        return super()._show(labels, replace(change, unless=None))
 
 
 @breaks("test_without_leave_it_never_writes")

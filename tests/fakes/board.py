@@ -92,6 +92,8 @@ class BoardConnector:
         after = sorted(before - {*change.remove} | {*change.add})
         if set(after) == before:
             return ChangeResult(change.ref, Outcome.UNCHANGED, "", tuple(after))
+        if change.add and change.unless and (label := change.unless.among(before)):
+            return ChangeResult(change.ref, Outcome.EXEMPT, f"{label} was put on; the card is left alone")
         self._ask("PUT", f"{path}/labels", after)
         return ChangeResult(change.ref, Outcome.DONE, "", tuple(after))
 

@@ -66,8 +66,13 @@ class CopyingConnector(MemoryConnector):
             )
         if not all(fits(label, self.capabilities) for label in change.add):
             return ChangeResult(change.ref, Outcome.REFUSED, "the label cannot be held; shorten it, and use no ;")
-        after = sorted({*before, *change.add} - {*change.remove})
+        shown = load(self.copy).get("labels", {}).get(change.ref.native_id, before)
+        exempt = change.unless and change.unless.among([*before, *shown])
+        add = {*change.add} & {*shown} if exempt else {*change.add}
+        after = sorted({*before, *add} - {*change.remove})
         labels[change.ref.native_id] = after
+        if add != {*change.add}:
+            return ChangeResult(change.ref, Outcome.EXEMPT, f"{exempt} was put on; the item is left alone")
         return ChangeResult(change.ref, Outcome.DONE, "", tuple(after))
 
 

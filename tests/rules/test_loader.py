@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rules.loader import LARGEST, RuleErrors, builtin_files, lint, load, schema
 from rules.places import Places
+from rules.ruleset import Rollout
 
 GOOD = """
 [[rule]]
@@ -61,7 +62,61 @@ def test_a_good_file_loads_and_its_sha_is_of_the_meaning_alone(tmp_path: Path) -
     assert other.sha != ruleset.sha
 
 
+SLOWLY = GOOD.replace("says =", "rollout = ROLLOUT\nsays =")
+
+
+@pytest.mark.parametrize(
+    ("text", "rollout"),
+    [
+        ('"now"', Rollout(now=True)),
+        ("{ per_run = 25 }", Rollout(per_run=25)),
+        ('{ first = " Delivery " }', Rollout(first="Delivery")),
+        ('{ per_run = 1, first = "B1" }', Rollout(per_run=1, first="B1")),
+    ],
+)
+def test_a_rollout(tmp_path: Path, text: str, rollout: Rollout) -> None:
+    [rule] = load([write(tmp_path, SLOWLY.replace("ROLLOUT", text))], prefix="pmo-").rules
+    assert rule.rollout == rollout
+    assert load([write(tmp_path, GOOD)], prefix="pmo-").rules[0].rollout == Rollout()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "means_the_same"),
+    [
+        ("No sponsor for", "Nobody stands for", True),
+        ("says =", 'rollout = "now"\nsays =', True),
+        ("now = 2026-03-20", "now = 2026-03-21", True),
+        ("[[rule]]", "# a comment\n[[rule]]", True),
+        ('sponsor = "missing"', 'sponsor = "present"', False),
+        ('label = "pmo-no-sponsor"', 'label = "pmo-other"', False),
+    ],
+)
+def test_a_rules_meaning_is_what_it_labels(tmp_path: Path, old: str, new: str, means_the_same: bool) -> None:
+    text = GOOD.partition("[[rule.test]]")[0] if "label" in old else GOOD
+    before, after = (
+        load([write(tmp_path, each)], prefix="pmo-").rules[0].meaning for each in (text, text.replace(old, new))
+    )
+    assert (before == after) is means_the_same
+
+
+def test_a_ladders_meaning_has_its_steps(tmp_path: Path) -> None:
+    before, after = (
+        load([write(tmp_path, each)], prefix="pmo-").rules[0].meaning
+        for each in (LADDER, LADDER.replace("over = 20", "over = 21"))
+    )
+    assert before != after
+
+
 WRONG: list[tuple[str, str, str]] = [
+    (SLOWLY.replace("ROLLOUT", '"later"'), ":5:", 'write "now", { per_run = 25 } or'),
+    (SLOWLY.replace("ROLLOUT", "{}"), ":5:", 'write "now", { per_run = 25 } or'),
+    (SLOWLY.replace("ROLLOUT", "{ per_run = 0 }"), ":5:", "1 or more"),
+    (SLOWLY.replace("ROLLOUT", "{ per_run = true }"), ":5:", "1 or more"),
+    (SLOWLY.replace("ROLLOUT", "{ per_rum = 3 }"), ":5:", 'did you mean "per_run"'),
+    (SLOWLY.replace("ROLLOUT", '{ first = "" }'), ":5:", "rollout.first: this must be a text"),
+    (GOOD.replace("pmo-no-sponsor", "PMO-exempt"), ":4:", "must begin"),
+    (GOOD.replace("pmo-no-sponsor", "pmo-exempt"), ":4:", "how people exempt an item"),
+    (LADDER.replace("pmo-b", "pmo-exempt-until-2026-01-01"), ":9:", "how people exempt an item"),
     (GOOD.replace("says =", "sayz ="), ":5:", 'unknown key "sayz" (did you mean "says"?)'),
     (
         GOOD.replace('sponsor = "missing"', 'sponser = "missing"'),

@@ -149,7 +149,9 @@ def test_more_than_usual_stops_everything(settled: Town) -> None:
 
 
 def test_a_rule_that_is_new_has_no_habits(settled: Town) -> None:
-    settled.write_rules(RULES + '[[rule]]\nid = "new"\nlabel = "pmo-new"\nsays = "New"\nwhen.sponsor = "missing"\n')
+    settled.write_rules(
+        RULES + '[[rule]]\nid = "new"\nlabel = "pmo-new"\nsays = "New"\nwhen.sponsor = "missing"\nrollout = "now"\n'
+    )
     assert settled.unstuck("run", "--apply").code == 0
     assert len(settled.writes) == 20
 

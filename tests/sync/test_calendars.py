@@ -58,7 +58,7 @@ def test_a_store_from_before_there_were_calendars_is_brought_up_to_date(town: To
         connection.execute("ALTER TABLE item DROP COLUMN calendar")
         connection.execute("DROP TABLE calendar_day")
         connection.execute("CREATE TABLE calendar_day (day INTEGER PRIMARY KEY, business INTEGER NOT NULL)")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name > 'm003_incremental' AND name < 'm007'")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name BETWEEN 'm004' AND 'm007'")
     assert set(town.plan()) == {"APP-1"}
     with open_store(file) as store:
         assert not migrations.pending(store.db)

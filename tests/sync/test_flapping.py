@@ -58,6 +58,7 @@ def test_a_label_that_flaps_is_left_as_it_is(restless: Town) -> None:
         "key": "APP-1",
         "label": "pmo-no-sponsor",
         "why": "it went on and off 2 times in 10 days; left as it is until 15 Mar 2026",
+        "kind": "flapping",
     }
     assert "pmo-no-sponsor: goes on and off; left as it is since 2026-03-05" in restless.unstuck("explain", "APP-1").out
 

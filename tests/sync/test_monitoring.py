@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from sync import config as configs
-from sync import durations, metrics, monitoring, ping
+from sync import durations, exemptionfiles, metrics, monitoring, ping
 from sync.clock import Clock
 from sync.summary import RunReport
 from tests.fakes.server import Answer, FakeServer, Request
@@ -87,7 +87,8 @@ def test_a_file_that_cannot_be_written_is_told_once_and_changes_no_exit_code(tow
 def test_a_store_that_is_gone_when_the_numbers_are_written_is_one_sentence(town: Town) -> None:
     town.write_config('metrics.file = "unstuck.prom"\n' + CONFIG)
     config = configs.load(town.folder / "config.toml")
-    report = RunReport(1, Clock(datetime(2026, 3, 20, tzinfo=UTC), rehearsal=True), applied=False)
+    clock = Clock(datetime(2026, 3, 20, tzinfo=UTC), rehearsal=True)
+    report = RunReport(1, clock, applied=False, exemptions=exemptionfiles.by_label(config, clock.now))
     assert str(monitoring._write_numbers(config.store, town.folder / "x", report)).startswith("[metrics] file: ")
 
 

@@ -105,7 +105,7 @@ def test_the_last_day_is_what_a_run_finds_today(town: Town) -> None:
 def test_it_agrees_with_the_runs_of_those_days(town: Town) -> None:
     """Live through two weeks with a run a day, then look back at them."""
     town.write_rules(
-        RULES + '[[rule]]\nid = "begun"\nlabel = "pmo-begun"\nsays = "x"\n'
+        RULES + '[[rule]]\nid = "begun"\nlabel = "pmo-begun"\nsays = "x"\nrollout = "now"\n'
         '[rule.when]\nstatus = "Doing"\nstarted_at = "over 3 days ago"\n'
     )
     town.now = "2026-03-01T12:00:00"

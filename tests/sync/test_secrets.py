@@ -57,6 +57,12 @@ def test_an_environment_variable(town: LeakyTown) -> None:
     assert "TOOL_TOKEN is not set" in refusal(town, '{ env = "TOOL_TOKEN" }', {"TOOL_TOKEN": " "})
 
 
+def test_a_backup_needs_none(town: LeakyTown) -> None:
+    """It may be another account's job, without any right in the tools."""
+    assert town.unstuck("run", env=TOKEN).code == 0
+    assert town.unstuck("backup", "backup.db").code == 0
+
+
 def write_secret(town: LeakyTown, content: str, mode: int = 0o600) -> Path:
     file = town.folder / "token"
     file.write_text(content)

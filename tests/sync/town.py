@@ -13,11 +13,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# `rollout = "now"`: a town is not the place to see a rule first, but for the tests of just that.
 RULES = """
 [[rule]]
 id    = "no-sponsor"
 label = "pmo-no-sponsor"
 says  = "Nobody sponsors it"
+rollout = "now"
 [rule.when]
 status_category = "not done"
 sponsor         = "missing"
@@ -25,6 +27,7 @@ sponsor         = "missing"
 [[rule]]
 id   = "stuck"
 says = "In {status} for {business_days_in_status} business days"
+rollout = "now"
 [rule.when]
 status_category = "in progress"
 [rule.ladder]
