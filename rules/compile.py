@@ -84,6 +84,8 @@ class Scope:
     today: Today
     ruleset: RuleSet
     doubts: Doubts = Doubts()
+    lasting: bool = False
+    """Whether reasons are to be kept while days go by."""
 
     @cached_property
     def ordinal(self) -> int:

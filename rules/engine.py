@@ -12,14 +12,11 @@ from rules.calendar import fill_table
 from rules.compile import Doubts, Scope
 from rules.find import Evaluation, RuleCount, clear, doubts_of, find
 from rules.ruleset import RuleSet
-from rules.table import CALENDAR_DAY, view_sql
+from rules.table import CALENDAR_DAY, COUNTED_BACK, view_sql
 from rules.text import register
 from rules.today import Today
 
 __all__ = ["Evaluation", "RuleCount", "Today", "evaluate", "prepare"]
-
-_CALENDAR_DAYS = 36_525
-"""How far back business days are counted: a century. A wilder date counts as the first day of that."""
 
 
 def prepare(connection: sqlite3.Connection, today: Today) -> None:
@@ -34,12 +31,7 @@ def prepare(connection: sqlite3.Connection, today: Today) -> None:
     connection.execute("DROP VIEW IF EXISTS temp.work_item")
     connection.execute("DROP TABLE IF EXISTS temp.calendar_day")
     connection.execute(CALENDAR_DAY.replace("CREATE TABLE", "CREATE TEMP TABLE"))
-    # the condition is that of the index which a store with rules on this day has: then it is no scan
-    oldest = connection.execute("SELECT min(status_since_day) FROM item WHERE status_since_day IS NOT NULL").fetchone()[
-        0
-    ]
-    first = max(scope.ordinal - _CALENDAR_DAYS, min(scope.ordinal, oldest or scope.ordinal))
-    fill_table(connection, "temp.calendar_day", today.calendars, date.fromordinal(first), today.date)
+    fill_table(connection, "temp.calendar_day", today.calendars, first_day(connection, today), today.date)
     # a calendar that config no longer has is the default one, until the next run assigns them anew
     calendar = f"CASE WHEN i.calendar < {len(today.calendars)} THEN i.calendar ELSE 0 END" if today.others else "0"
     # Indexes are for finding few items; one that tempts SQLite makes looking at all of them slower.
@@ -47,8 +39,18 @@ def prepare(connection: sqlite3.Connection, today: Today) -> None:
     connection.execute(view)
 
 
-def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> Evaluation:
-    """Fill the temporary table `found` (item_id, rule, label, reason) with what the rules find today.
+def first_day(connection: sqlite3.Connection, today: Today) -> date:
+    """The day from which the items need business days to be counted."""
+    ordinal = today.date.toordinal()
+    # the condition is that of the index which a store with rules on this day has: then it is no scan
+    row = connection.execute("SELECT min(status_since_day) FROM item WHERE status_since_day IS NOT NULL").fetchone()
+    return date.fromordinal(max(ordinal - COUNTED_BACK, min(ordinal, row[0] or ordinal)))
+
+
+def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, *, lasting: bool = False) -> Evaluation:
+    """Fill the temporary table `found` (item_id, rule, label, reason, counts) with what the rules find today.
+
+    With `lasting`, reasons that count days are as `rules.lasting` keeps them; those have `counts`.
 
     The temporary table `unsure` (rule, item_id) gets the items about which a rule could not tell; there, a rule is
     its position in the set. A rule that fails in SQLite fails alone.
@@ -56,7 +58,7 @@ def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> 
     prepare(connection, today)
     clear(connection)
     considered = connection.execute("SELECT count(*) FROM item WHERE missing_since IS NULL").fetchone()[0]
-    scope = Scope(today, ruleset, doubts_of_all(connection))
+    scope = Scope(today, ruleset, doubts_of_all(connection), lasting)
     return find(connection, scope, range(len(ruleset.rules)), "temp.work_item", considered)
 
 

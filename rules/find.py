@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from rules.compile import Doubts, Scope, Sql, answer_sql, join, label_sql, subjects_of
 from rules.escape import failure, limited
+from rules.lasting import kept_sql
+from rules.moved import counts_days
 from rules.ruleset import Rule
 from rules.says import says_sql
 
@@ -52,7 +54,7 @@ def doubts_of(masks: Iterable[tuple[int, int | None]]) -> Doubts:
 def clear(connection: sqlite3.Connection) -> None:
     """Make `found` and `unsure` anew, for `find` to fill, and what it marks items in."""
     connection.execute("DROP TABLE IF EXISTS temp.found")
-    connection.execute("CREATE TEMP TABLE found (item_id INTEGER, rule TEXT, label TEXT, reason TEXT)")
+    connection.execute("CREATE TEMP TABLE found (item_id INTEGER, rule TEXT, label TEXT, reason TEXT, counts INTEGER)")
     connection.execute("DROP TABLE IF EXISTS temp.unsure")
     connection.execute("CREATE TEMP TABLE unsure (rule INTEGER, item_id INTEGER)")
     connection.execute("DROP TABLE IF EXISTS temp.hit")
@@ -116,6 +118,11 @@ class _Search:
         why = f'rule "{rule}" could not be evaluated: {failure(error)}; its labels stay as they are'
         self.failures[position] = (rule, why)
 
+    def _reason(self, rule: Rule) -> tuple[Sql, bool]:
+        """What to say of the items, and whether that is kept as a reason that counts days."""
+        lasting = self.scope.lasting and counts_days(rule)
+        return kept_sql(rule, self.scope) if lasting else says_sql(rule.says), lasting
+
     def _mark(self, positions: Sequence[int]) -> None:
         """Fill `hit`: for each item that any of the rules holds for, or could not tell about, a bit for each."""
         hits, unsure = list[Sql](), [Sql("0")]
@@ -139,14 +146,15 @@ class _Search:
     def _take(self, position: int, bit: int) -> None:
         """What the rule found: those of `hit` that have its bit."""
         rule, run = self._rule(position), self.connection.execute
-        label, reason = label_sql(rule, self.scope), says_sql(rule.says)
+        label, reason, counts = label_sql(rule, self.scope), *self._reason(rule)
         if rule.ladder is None and all(isinstance(part, str) for part in rule.says):
             items, own = "temp.hit", "item_id"
         else:
             items, own = "temp.work_item", "id"
         mine = f"{own} IN (SELECT item_id FROM temp.hit WHERE hits & ?)" if own == "id" else "hits & ?"
         found = run(
-            f"INSERT INTO temp.found SELECT {own}, ?, {label.text}, {reason.text} FROM {items} WHERE {mine}",
+            f"INSERT INTO temp.found SELECT {own}, ?, {label.text}, {reason.text}, {counts:d} FROM {items} "
+            f"WHERE {mine}",
             (rule.id, *label.values, *reason.values, bit),
         )
         unsure = 0

@@ -17,9 +17,8 @@ from datetime import date, datetime, time
 from rules.compile import Scope
 from rules.engine import doubts_of_all, prepare
 from rules.find import Evaluation, RuleCount, clear, doubts_of, find
-from rules.moved import REVIEWED, Range, ages_in_sql, asked, counts_days, cuts, ranges
-from rules.ruleset import Rule, RuleSet
-from rules.says import says_sql
+from rules.moved import REVIEWED, Range, ages_in_sql, asked, cuts, ranges
+from rules.ruleset import RuleSet
 from rules.table import resolve_sql
 from rules.today import Today
 
@@ -31,7 +30,7 @@ CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
 """
 """`dirty.was_there`: whether the last evaluation counted the item. `dirty.kin`: whether what others take from it was
 written, or what links it to others. `unsure`: about which items a rule, named by its position in the set, could not
-tell. Beside them it takes the store's `finding` (item_id, rule, label, reason)."""
+tell. Beside them it takes the store's `finding_kept` (item_id, rule, label)."""
 
 _KIN = (
     "parent_native_id", "parent_id", "missing_since", "key", "unknown", "metric_grade", "metric_described",
@@ -131,10 +130,10 @@ def evaluate(
     """Fill the temporary tables `found` and `unsure` as `engine.evaluate` does, for what may differ from the last time.
 
     That are the items in `touched` (id) with every rule, the pairs in `crossed` (position, rule, item_id), and all
-    items with the rules at the positions `anew`. `reworded` (item_id, rule, reason) gets the findings that stay and
-    whose reason counts days. The counts are those of a whole evaluation.
+    items with the rules at the positions `anew`. Reasons are as `rules.lasting` keeps them: time alone does not change
+    them. The counts are those of a whole evaluation.
     """
-    scope = Scope(today, ruleset)
+    scope = Scope(today, ruleset, lasting=True)
     before = Scope(replace(today, now=datetime.combine(date.fromordinal(last.day), time(12), today.zone)), ruleset)
     followed = [position for position in range(len(ruleset.rules)) if position not in anew]
     _touch(connection, scope, before, followed)
@@ -150,8 +149,7 @@ def evaluate(
         whole = find(
             connection, replace(scope, doubts=doubts_of_all(connection)), sorted(anew), "temp.work_item", considered
         )
-    reworded = dict(_reword(connection, [ruleset.rules[position] for position in followed], scope, before))
-    failed = dict(failure for part in (*found, whole) for failure in part.failures) | reworded
+    failed = dict(failure for part in (*found, whole) for failure in part.failures)
     return Evaluation(_counts(connection, ruleset, found, whole, last, considered, failed), tuple(failed.items()))
 
 
@@ -246,28 +244,6 @@ _ANCESTORS = (
 )
 
 
-# Reasons that count days
-
-
-def _reword(
-    connection: sqlite3.Connection, rules: Sequence[Rule], scope: Scope, before: Scope
-) -> Iterator[tuple[str, str]]:
-    """List the findings of items that are not touched, and whose reason says another number than the last time."""
-    connection.execute("DROP TABLE IF EXISTS temp.reworded")
-    connection.execute("CREATE TEMP TABLE reworded (item_id INTEGER, rule TEXT, reason TEXT)")
-    for rule in rules:
-        if scope.ordinal != before.ordinal and counts_days(rule):
-            reason = says_sql(rule.says)
-            try:
-                connection.execute(
-                    f"INSERT INTO temp.reworded SELECT id, ?, {reason.text} FROM temp.work_item WHERE id IN "
-                    "(SELECT item_id FROM finding WHERE rule = ? AND item_id NOT IN (SELECT id FROM temp.touched))",
-                    (rule.id, *reason.values, rule.id),
-                )
-            except sqlite3.Error as error:
-                yield rule.id, f'rule "{rule.id}" could not say why: {error}; its reasons stay as they are'
-
-
 # Counts
 
 
@@ -309,8 +285,9 @@ def _had(connection: sqlite3.Connection) -> Counter[str]:
     return Counter(
         dict(
             connection.execute(
-                "SELECT rule, count(*) FROM (SELECT rule FROM finding WHERE item_id IN (SELECT id FROM temp.touched) "
-                "UNION ALL SELECT f.rule FROM temp.crossed c CROSS JOIN finding f "
+                "SELECT rule, count(*) FROM ("
+                "SELECT rule FROM finding_kept WHERE item_id IN (SELECT id FROM temp.touched) "
+                "UNION ALL SELECT f.rule FROM temp.crossed c CROSS JOIN finding_kept f "
                 "ON f.rule = c.rule AND f.item_id = c.item_id) GROUP BY rule"
             ).fetchall()
         )

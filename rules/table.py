@@ -78,6 +78,9 @@ CALENDAR_DAY = (
 )
 """For each calendar and day, how many business days there were up to and including that day."""
 
+COUNTED_BACK = 36_525
+"""So many days back business days are counted: a century. A wilder date counts as the first day of that."""
+
 TABLES = f"""
 CREATE TABLE item (
   id INTEGER PRIMARY KEY,

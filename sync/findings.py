@@ -10,6 +10,7 @@ from datetime import datetime
 from rules import engine, incremental, table
 from rules.ruleset import RuleSet
 from sync.store import Store
+from sync.today import keep_calendar
 
 _WORTH_IT = 0.2
 """With more of the items written than this, evaluating all of them is faster."""
@@ -38,7 +39,7 @@ def link(store: Store, links: Links) -> None:
     again = store.setting("resolved") == links.signature
     if again and not store.value("SELECT 1 FROM dirty LIMIT 1"):
         return
-    with store.transaction() as connection:
+    with store.deriving() as connection:
         if again and _is_worth_it(store):
             incremental.resolve(connection, links.inheriting)
         else:
@@ -54,8 +55,9 @@ def evaluate(store: Store, ruleset: RuleSet, today: engine.Today) -> engine.Eval
     connection, signature = store.connection, incremental.signature(ruleset, today)
     last = _last(store, signature)
     if last is None:
-        evaluation = engine.evaluate(connection, ruleset, today)
-        with store.transaction():
+        evaluation = engine.evaluate(connection, ruleset, today, lasting=True)
+        with store.deriving():
+            keep_calendar(store, today)
             _keep_all(store, evaluation, today.now)
             incremental.index(connection, ruleset, today)
             _remember(store, signature, evaluation, today)
@@ -64,7 +66,8 @@ def evaluate(store: Store, ruleset: RuleSet, today: engine.Today) -> engine.Eval
         return incremental.unchanged(ruleset, last)
     anew = incremental.asked_anew(ruleset, today, last)
     evaluation = incremental.evaluate(connection, ruleset, today, last, anew)
-    with store.transaction():
+    with store.deriving():
+        keep_calendar(store, today)
         _keep_touched(store, evaluation, [ruleset.rules[position].id for position in anew], today.now)
         _keep_unsure(store, ruleset, last, anew)
         _remember(store, signature, evaluation, today)
@@ -109,7 +112,7 @@ def _keep_all(store: Store, evaluation: engine.Evaluation, now: datetime) -> Non
     connection = store.connection
     connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
     failed = [rule for rule, _ in evaluation.failures]
-    connection.execute(f"DELETE FROM finding WHERE rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}", failed)
+    connection.execute(f"DELETE FROM finding_kept WHERE rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}", failed)
     _keep_found(store, now)
     connection.execute("DELETE FROM main.unsure")
     connection.execute("INSERT INTO main.unsure SELECT rule, item_id FROM temp.unsure")
@@ -121,23 +124,19 @@ def _keep_touched(store: Store, evaluation: engine.Evaluation, anew: Sequence[st
     connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
     failed = [rule for rule, _ in evaluation.failures]
     connection.execute(
-        f"DELETE FROM finding WHERE item_id IN (SELECT id FROM temp.touched) AND rule NOT IN ({_marks(failed)}) "
+        f"DELETE FROM finding_kept WHERE item_id IN (SELECT id FROM temp.touched) AND rule NOT IN ({_marks(failed)}) "
         f"AND {_NOT_FOUND}",
         failed,
     )
     connection.execute(
-        "DELETE FROM finding WHERE (rule, item_id) IN (SELECT rule, item_id FROM temp.crossed) "
+        "DELETE FROM finding_kept WHERE (item_id, rule) IN (SELECT item_id, rule FROM temp.crossed) "
         f"AND rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}",
         failed,
     )
     for rule in anew:
         if rule not in failed:
-            connection.execute(f"DELETE FROM finding WHERE rule = ? AND {_NOT_FOUND}", (rule,))
+            connection.execute(f"DELETE FROM finding_kept WHERE rule = ? AND {_NOT_FOUND}", (rule,))
     _keep_found(store, now)
-    connection.execute(
-        "UPDATE finding SET reason = r.reason FROM temp.reworded r "
-        "WHERE finding.item_id = r.item_id AND finding.rule = r.rule AND finding.reason <> r.reason"
-    )
 
 
 def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last, anew: Sequence[int]) -> None:
@@ -150,15 +149,16 @@ def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last, anew: S
 
 _NOT_FOUND = (
     "NOT EXISTS (SELECT 1 FROM temp.found f "
-    "WHERE f.item_id = finding.item_id AND f.rule = finding.rule AND f.label = finding.label)"
+    "WHERE f.item_id = finding_kept.item_id AND f.rule = finding_kept.rule AND f.label = finding_kept.label)"
 )
 
 
 def _keep_found(store: Store, now: datetime) -> None:
     store.connection.execute(
-        "INSERT INTO finding (item_id, rule, label, reason, since) "
-        "SELECT item_id, rule, label, reason, ? FROM temp.found WHERE true "
-        "ON CONFLICT (item_id, rule, label) DO UPDATE SET reason = excluded.reason WHERE reason <> excluded.reason",
+        "INSERT INTO finding_kept (item_id, rule, label, reason, counts, since) "
+        "SELECT item_id, rule, label, reason, counts, ? FROM temp.found WHERE true ORDER BY item_id, rule, label "
+        "ON CONFLICT (item_id, rule, label) DO UPDATE SET reason = excluded.reason, counts = excluded.counts "
+        "WHERE reason <> excluded.reason",
         (table.moment(now),),
     )
 

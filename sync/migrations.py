@@ -10,7 +10,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from rules import incremental, table
+from rules import incremental, lasting, table
 
 migrations = Migrations("unstuck")
 
@@ -247,3 +247,29 @@ def m011_undo(db: Database) -> None:
         db.conn.execute("ALTER TABLE veto ADD COLUMN cause TEXT NOT NULL DEFAULT 'person'")
     db.conn.execute("CREATE INDEX IF NOT EXISTS journal_of_run ON journal (run_id)")
     db.conn.execute("CREATE INDEX IF NOT EXISTS journal_of_label ON journal (item_id, label)")
+
+
+@migrations()
+def m013_lasting_reasons(db: Database) -> None:
+    """Findings lie by item, as items change one by one; their reasons are kept so that no day changes them.
+
+    The view tells them as of the last evaluation. After this step, the next one asks about all items.
+    """
+    _run(
+        db,
+        """
+CREATE TABLE finding_kept (
+  item_id INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE,
+  rule TEXT NOT NULL, label TEXT NOT NULL, reason TEXT NOT NULL, counts INTEGER NOT NULL DEFAULT 0,
+  since TEXT NOT NULL,
+  PRIMARY KEY (item_id, rule, label)
+) WITHOUT ROWID;
+INSERT INTO finding_kept (item_id, rule, label, reason, since)
+  SELECT item_id, rule, label, reason, since FROM finding ORDER BY item_id;
+DROP TABLE finding;
+UPDATE setting SET value = json_set(value, '$.signature', NULL) WHERE name = 'evaluated';
+""",
+    )
+    day = "(SELECT json_extract(value, '$.day') FROM setting WHERE name = 'evaluated')"
+    told = f"{lasting.spoken_sql(day)} AS reason"
+    db.conn.execute(f"CREATE VIEW finding AS SELECT item_id, rule, label, {told}, since FROM finding_kept")

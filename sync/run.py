@@ -20,7 +20,7 @@ from sync.sources import chosen, opened, pull_all, refuse_rehearsal
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
-from sync.today import keep_calendar, today
+from sync.today import today
 
 
 def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish) -> RunReport:
@@ -107,9 +107,7 @@ def _begin(store: Store, clock: Clock, wish: Wish) -> int:
 
 def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
     wish.progress("evaluating rules")
-    moment_ = today(config, clock.now)
-    keep_calendar(store, moment_)
-    evaluation = findings.evaluate(store, ruleset, moment_)
+    evaluation = findings.evaluate(store, ruleset, today(config, clock.now))
     report.counts = evaluation.counts
     report.rule_failures = [f"{why}." for _, why in evaluation.failures]
     report.findings = store.value("SELECT count(*) FROM finding")

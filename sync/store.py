@@ -29,6 +29,11 @@ _ATTEMPTS, _PAUSE = 100, 0.05
 _LARGEST_WAL = 64 * 2**20
 """Bytes. A reader that holds one state for long makes `…-wal` grow; once it is gone, the file is cut to this size."""
 
+_PAGES_IN_WAL = 4_000
+"""So many pages (16 MB) may wait in `…-wal`, as a run writes many of them more than once."""
+_CACHE = 16 * 2**20
+"""Bytes of pages kept in memory. What changed lies scattered over the file, and is looked at several times."""
+
 
 class Store:
     """An open store. Close it, or use it in a `with`."""
@@ -57,6 +62,20 @@ class Store:
                 self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+
+    @contextmanager
+    def deriving(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of what can be worked out again from the rest of the store.
+
+        It lasts whatever becomes of the process. A power cut may undo it, until the next `transaction` is committed;
+        never that one without this, so that nothing is ever built on what is lost.
+        """
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction() as connection:
+                yield connection
+        finally:
+            self.connection.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -148,6 +167,8 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Store:
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_WAL}")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE // 1024}")
     store = Store(connection, path)
     if migrations.pending(store.db):
         # All steps at once: killed anywhere, the file is as it was; and two commands cannot both migrate it.

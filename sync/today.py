@@ -36,12 +36,15 @@ def _calendar(config: Config, place: str, terms: calendars.CalendarTerms, now: d
 
 
 def keep_calendar(store: Store, moment_: engine.Today) -> None:
-    """Keep the business days in the store, for people who query it with other programs."""
+    """Keep the business days in the store, for its views; in the caller's transaction.
+
+    They reach back as far as the items need, as those that rules are evaluated with do.
+    """
     weeks = [[sorted(calendar.weekend), sorted(map(str, calendar.holidays))] for calendar in moment_.calendars]
-    meaning = [weeks, moment_.now.year]
+    first = min(date(moment_.now.year - calendars.YEARS_BACK, 1, 1), engine.first_day(store.connection, moment_))
+    meaning = [weeks, moment_.now.year, first.year]
     signature = hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:16]
     if store.setting("calendar") != signature:
-        first, last = (date(moment_.now.year + years, 1, 1) for years in (-calendars.YEARS_BACK, calendars.YEARS_ON))
-        with store.transaction() as connection:
-            calendars.fill(connection, moment_.calendars, first, last)
-            store.remember("calendar", signature)
+        last = date(moment_.now.year + calendars.YEARS_ON, 1, 1)
+        calendars.fill(store.connection, moment_.calendars, date(first.year, 1, 1), last)
+        store.remember("calendar", signature)

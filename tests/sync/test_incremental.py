@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.model import ItemRef, StatusCategory, WorkItem
+from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
 from rules import engine, incremental, table
 from rules.calendar import Calendar
 from rules.clauses import Missing, Subject, Test
@@ -210,6 +210,49 @@ def test_each_rule_alone_day_by_day(rules: RuleSet) -> None:
             assert built_on == [False] + [True] * 5
 
 
+_COUNTING = """
+[[rule]]
+id = "counts"
+label = "l"
+says = '"{title}" {fields.CC} {age_days} {days_in_status} {business_days_in_status} {days_since_review} {underway_days}'
+when = { key = "present" }
+"""
+
+
+def test_a_new_day_writes_no_finding(tmp_path: Path) -> None:
+    """And yet each reason says another number."""
+    file = tmp_path / "rules.toml"
+    file.write_text(_COUNTING)
+    ruleset = load([file])
+    today = replace(TODAY, others=(Calendar(weekend=frozenset({4, 5}), name="other"),))
+    with new_store() as store:
+        for days in (-3, 0, 1, 12_000):  # the last from before public holidays are known
+            since = {"status_since": NOW - timedelta(days=days), "created_at": NOW - timedelta(days=days)}
+            reviewed = {"outcome_metric": "Churn -2", "outcome_reviewed_at": NOW - timedelta(days=days)}
+            put(store, item(f"exact{days}", **since, **reviewed, started_at=NOW))
+            put(store, item(f"least{days}", **since, status_since_is=Certainty.AT_LEAST, title="[1, 2]"))
+        put(store, item("unknown", unknown=frozenset({"status_since", "CC"}), fields={"CC": "7"}))
+        put(store, item("heir", parent_ref=ItemRef("test", "exact1"), fields={"CC": "7"}))
+        agrees(store, ruleset, today)
+        store.connection.execute("UPDATE item SET calendar = 1 WHERE id % 2")
+        assert agrees(store, ruleset, today)
+        kept, told = "SELECT * FROM finding_kept", "SELECT reason FROM finding"
+        before = _sorted(store, kept), _sorted(store, told)
+        for day in (1, 3, 400):
+            assert agrees(store, ruleset, replace(today, now=NOW + timedelta(days=day)))
+            assert _sorted(store, kept) == before[0]
+            assert _sorted(store, told) != before[1]
+
+
+def test_business_days_of_more_than_a_century_are_told_as_they_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(_COUNTING)
+    with new_store() as store:
+        put(store, item("old", status_since=NOW - timedelta(days=40_000)))
+        agrees(store, load([file]), TODAY)
+        assert agrees(store, load([file]), replace(TODAY, now=NOW + timedelta(days=1)))
+
+
 def test_what_lies_below_a_changed_item_follows_it(rules: RuleSet) -> None:
     with new_store() as store:
         for number in range(1, 6):
@@ -383,7 +426,7 @@ def test_after_a_failure_everything_is_evaluated(rules: RuleSet) -> None:
     both = RuleSet((broken, *rules.rules), ())
     with new_store() as store:
         put(store, item("1"))
-        store.connection.execute("INSERT INTO finding VALUES (1, 'bad', 'x', 'was so', 'then')")
+        store.connection.execute("INSERT INTO finding_kept VALUES (1, 'bad', 'x', 'was so', 0, 'then')")
         for _ in range(2):
             assert [rule for rule, _ in findings.evaluate(store, both, TODAY).failures] == ["bad"]
             assert store.value("SELECT reason FROM finding WHERE rule = 'bad'") == "was so"

@@ -67,6 +67,22 @@ def test_a_truncated_store(tmp_path: Path) -> None:
     assert "is damaged" in refusal(path)
 
 
+def test_only_what_is_derived_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    """And whatever becomes of that, the next transaction does wait."""
+    full, normal = 2, 1
+    with open_store(tmp_path / "unstuck.db") as store:
+        with store.transaction() as connection:
+            assert connection.execute("PRAGMA synchronous").fetchone() == (full,)
+        with store.deriving() as connection:
+            assert connection.execute("PRAGMA synchronous").fetchone() == (normal,)
+            store.remember("a", "b")
+        assert store.value("PRAGMA synchronous") == full
+        with pytest.raises(sqlite3.IntegrityError), store.deriving() as connection:
+            connection.executemany("UPDATE setting SET value = ?", [("c",), (None,)])
+        assert store.value("PRAGMA synchronous") == full
+        assert store.setting("a") == "b"
+
+
 def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     with open_store(tmp_path / "unstuck.db") as store:
         with pytest.raises(sqlite3.IntegrityError), store.transaction() as connection:
@@ -77,6 +93,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
 def test_a_wal_that_a_long_reader_made_grow_is_cut_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, limit = tmp_path / "unstuck.db", 100_000
     monkeypatch.setattr("sync.store._LARGEST_WAL", limit)
+    monkeypatch.setattr("sync.store._PAGES_IN_WAL", 1_000)
     with open_store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM item").fetchone()
