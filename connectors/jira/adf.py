@@ -5,11 +5,13 @@ https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 LINES = frozenset({"paragraph", "heading", "codeBlock", "blockquote", "listItem", "tableRow", "rule", "taskItem"})
 """Nodes that begin and end a line."""
+
+CELLS = frozenset({"tableCell", "tableHeader"})
 
 SPOKEN = ("text", "shortName", "title", "url", "timestamp")
 """Where the nodes without content keep what people see of them: mentions, statuses, emoji, cards and dates."""
@@ -18,31 +20,39 @@ DEEPEST = 100
 
 
 def is_document(value: object) -> bool:
-    return isinstance(value, Mapping) and value.get("type") == "doc"
+    return isinstance(value, dict) and value.get("type") == "doc"
 
 
 def plain(document: Mapping[str, Any]) -> str:
     """The text of a document, a line for each block. Raises `ValueError` for one that is nested without reason."""
-    lines = "".join(pieces(document, 0)).split("\n")
-    return "\n".join(line.strip() for line in lines if line.strip())
+    pieces: list[str] = []
+    gather(document, pieces, 0)
+    return "\n".join(line for line in map(str.strip, "".join(pieces).split("\n")) if line)
 
 
-def pieces(node: Mapping[str, Any], depth: int) -> Iterator[str]:
+def gather(node: Mapping[str, Any], pieces: list[str], depth: int) -> None:
+    """Append what people see of a node."""
     if depth > DEEPEST:
         raise ValueError("a document that is nested too deeply")
     kind = node.get("type")
     if kind == "text":
-        yield str(node.get("text", ""))
+        pieces.append(str(node.get("text", "")))
     elif kind == "hardBreak":
-        yield "\n"
+        pieces.append("\n")
     elif isinstance(content := node.get("content"), list):
         for child in content:
-            if isinstance(child, Mapping):
-                yield from pieces(child, depth + 1)
-        yield " " if kind in ("tableCell", "tableHeader") else ""
-    elif isinstance(known := node.get("attrs"), Mapping):
-        yield next((str(known[name]) for name in SPOKEN if known.get(name)), "")
-    yield "\n" if kind in LINES else ""
+            if isinstance(child, dict):
+                gather(child, pieces, depth + 1)
+        pieces.append("\n" if kind in LINES else " " if kind in CELLS else "")
+    else:
+        pieces.append(spoken(node.get("attrs")) + ("\n" if kind in LINES else ""))
+
+
+def spoken(known: object) -> str:
+    """What is shown of a node without content."""
+    if not isinstance(known, dict):
+        return ""
+    return next((str(known[name]) for name in SPOKEN if known.get(name)), "")
 
 
 def document(text: str) -> dict[str, Any]:

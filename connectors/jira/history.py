@@ -7,10 +7,10 @@ issue was made is in no changelog: it is the one that the first change came from
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Literal
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
 
 from connectors.model import Certainty, ItemRef, StatusCategory, Transition
 
@@ -20,83 +20,78 @@ SECONDS_AT_MOST = 100_000_000_000
 AT_ONE_STROKE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One change of an issue's status."""
 
     at: datetime
     order: int
     """The history's id: two of the same moment happened in the order of their ids."""
     author: str
-    from_id: str | None
-    from_name: str
-    to_id: str | None
-    to_name: str
+    before: tuple[str | None, str]
+    """Id and name of the status that it left; either may be missing."""
+    after: tuple[str | None, str]
     migrated: bool = False
     """An administrator gave the issue another workflow; nobody moved it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """How an issue came to where it is."""
-
-    since: datetime | None
-    """When it came into its present status; `None` if the history does not lead there."""
-    certainty: Certainty
-    started: datetime | None
-    """When it first came into a status that is in progress."""
-    transitions: tuple[Transition, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Statuses:
-    """The site's statuses: names and categories by id, after what config says."""
+    """The site's statuses, by id: names, and categories after what config says."""
 
-    names: Mapping[str, str]
-    categories: Mapping[str, StatusCategory]
-    chosen: Mapping[str, StatusCategory]
-    """By name or id, as config has it."""
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        categories: Mapping[str, StatusCategory],
+        chosen: Mapping[str, StatusCategory],
+    ) -> None:
+        """`chosen` is by name or id, as config has it."""
+        self._names, self._categories, self._chosen = names, categories, chosen
+        self._known: dict[tuple[str | None, str], tuple[str, StatusCategory | None]] = {}
 
-    def name(self, status_id: str | None, then: str) -> str:
-        """The name that a status has today, or had when history was written."""
-        return self.names.get(status_id or "", then)
-
-    def category(self, status_id: str | None, name: str) -> StatusCategory | None:
-        return self.chosen.get(status_id or "") or self.chosen.get(name) or self.categories.get(status_id or "")
+    def now(self, status: tuple[str | None, str]) -> tuple[str, StatusCategory | None]:
+        """The name that a status (its id, and its name when history was written) has today, and its category."""
+        found = self._known.get(status)
+        if found is None:
+            status_id, then = status
+            name = self._names.get(status_id or "", then)
+            chosen = self._chosen.get(status_id or "") or self._chosen.get(name) or self._chosen.get(then)
+            found = self._known[status] = name, chosen or self._categories.get(status_id or "")
+        return found
 
 
 def parse_moves(histories: Iterable[Mapping[str, Any]]) -> list[Move]:
     """All changes of status in a changelog, in their order. Raises what `parse.UNREADABLE` lists."""
-    moves = [move for history in histories for move in parse_history(history)]
-    return sorted(moves, key=lambda move: (move.at, move.order))
-
-
-def parse_history(history: Mapping[str, Any]) -> Iterable[Move]:
-    """The changes of status in one entry. One without a `fieldId` is known by its name in English, as all are."""
-    items = [item for item in history["items"] if is_of(item, "status")]
-    if not items:
-        return
-    at, order = parse_created(history["created"]), int(history["id"])
-    migrated = any(is_of(item, "workflow") for item in history["items"])
-    author = parse_author(history.get("author"))
-    for item in items:
-        names = (str(item.get(name) or "").strip() for name in ("fromString", "toString"))
-        yield Move(
-            at, order, author, id_of(item.get("from")), next(names), id_of(item.get("to")), next(names), migrated
-        )
+    moves: list[Move] = []
+    for history in histories:
+        items = history["items"]
+        statuses = [item for item in items if is_of(item, "status")]
+        if statuses:
+            at, order, author = parse_created(history["created"]), int(history["id"]), parse_author(history)
+            migrated = len(items) > 1 and any(is_of(item, "workflow") for item in items)
+            moves += (Move(at, order, author, came_from(item), went_to(item), migrated) for item in statuses)
+    moves.sort(key=itemgetter(0, 1))
+    return moves
 
 
 def is_of(item: Mapping[str, Any], field: str) -> bool:
-    return str(item.get("fieldId") or item.get("field") or "").lower() == field
+    return str(item.get("fieldId") or item.get("field")).lower() == field
+
+
+def came_from(item: Mapping[str, Any]) -> tuple[str | None, str]:
+    return id_of(item.get("from")), str(item.get("fromString") or "").strip()
+
+
+def went_to(item: Mapping[str, Any]) -> tuple[str | None, str]:
+    return id_of(item.get("to")), str(item.get("toString") or "").strip()
 
 
 def id_of(value: object) -> str | None:
     return str(value) if value not in (None, "") else None
 
 
-def parse_author(author: object) -> str:
+def parse_author(history: Mapping[str, Any]) -> str:
     """Who it was, as far as that can be told apart: deleted users and some imports have none."""
-    if not isinstance(author, Mapping):
+    author = history.get("author")
+    if not isinstance(author, dict):
         return ""
     return str(author.get("accountId") or author.get("key") or author.get("name") or "")
 
@@ -113,9 +108,9 @@ def parse_created(value: object) -> datetime:
     raise ValueError("a history without a time")
 
 
-def at_one_stroke(moves: Mapping[str, Sequence[Move]]) -> set[str]:
+def at_one_stroke(moves: Mapping[str, Sequence[Move] | None]) -> set[str]:
     """Issues (keys of `moves`) that one person moved within a minute of another issue: this may be a migration."""
-    ordered = sorted((move.author, move.at, issue) for issue, found in moves.items() for move in found)
+    ordered = sorted((move.author, move.at, issue) for issue, found in moves.items() for move in found or ())
     return {
         issue
         for (who, at, one), (also, later, other) in pairwise(ordered)
@@ -125,58 +120,56 @@ def at_one_stroke(moves: Mapping[str, Sequence[Move]]) -> set[str]:
 
 
 def stay(
-    ref: ItemRef,
-    created: datetime | None,
-    status: tuple[str | None, str],
-    moves: Sequence[Move],
-    statuses: Statuses,
-    clock: Clock,
-) -> Stay:
-    """Since when an issue is in its status (id and name), by its moves in order.
+    created: datetime | None, status: tuple[str | None, str], moves: Sequence[Move], clock: Clock
+) -> tuple[datetime | None, Certainty]:
+    """Since when an issue is in its status (id and name), by its moves in order, and how well that is known.
 
-    A migration is no entry: what came to the old status stays where it is, under another name.
+    `None` if its history does not lead there. A migration is no entry: what came to the old status stays where it
+    is, under another name.
     """
-    same = _named(moves, status)
-    first_seen = (moves[0].from_id, moves[0].from_name) if moves else status
-    here = key_of(*first_seen, same)
-    since: datetime | None = created
-    entries: dict[str, datetime | None] = {here: since}
+    ids = ids_by_name(status, moves)
+    since = created
+    here = key_of(moves[0].before if moves else status, ids)
+    entries = {here: since}
     for move in moves:
-        here = key_of(move.to_id, move.to_name, same)
+        here = key_of(move.after, ids)
         if not move.migrated:
             since = move.at
         entries.setdefault(here, since)
-    if here != key_of(*status, same):
+    if here != key_of(status, ids):
         since = None
     elif clock == "first":
         since = entries[here]
-    certainty = Certainty.EXACT if since else Certainty.AT_LEAST
-    transitions = tuple(_transitions(ref, created, first_seen, moves, statuses))
-    started = next((one.at for one in transitions if one.to_category is StatusCategory.IN_PROGRESS), None)
-    return Stay(since, certainty, started, transitions)
+    return since, Certainty.EXACT if since else Certainty.AT_LEAST
 
 
-def _named(moves: Sequence[Move], status: tuple[str | None, str]) -> Mapping[str, str]:
-    """Ids by name, for moves that do not say which status they led to."""
-    pairs = [(move.from_name, move.from_id) for move in moves] + [(move.to_name, move.to_id) for move in moves]
-    return {name: status_id for name, status_id in [*pairs, (status[1], status[0])] if status_id}
+def ids_by_name(status: tuple[str | None, str], moves: Sequence[Move]) -> Mapping[str, str]:
+    """For moves that do not say by id where they led, which some do not."""
+    seen = [status, *(move.before for move in moves), *(move.after for move in moves)]
+    if all(status_id for status_id, _ in seen):
+        return {}
+    return {name: status_id for status_id, name in reversed(seen) if status_id}
 
 
-def key_of(status_id: str | None, name: str, ids: Mapping[str, str]) -> str:
-    return status_id or ids.get(name) or f"?{name}"
+def key_of(status: tuple[str | None, str], ids: Mapping[str, str]) -> str:
+    return status[0] or ids.get(status[1]) or f"?{status[1]}"
 
 
-def _transitions(
-    ref: ItemRef, created: datetime | None, first: tuple[str | None, str], moves: Sequence[Move], statuses: Statuses
-) -> Iterable[Transition]:
-    """The way so far, its beginning included; a history without names of statuses proves nothing."""
-    name = statuses.name(*first)
-    if created and name:
-        yield Transition(ref, created, name, statuses.category(first[0], name))
+def transitions(ref: ItemRef, moves: Iterable[Move], statuses: Statuses) -> list[Transition]:
+    """The moves as the core knows them; one that names no status proves nothing."""
+    found = []
     for move in moves:
-        to, before = statuses.name(move.to_id, move.to_name), statuses.name(move.from_id, move.from_name)
+        to, category = statuses.now(move.after)
+        before, before_category = statuses.now(move.before)
         if to:
-            yield Transition(
-                ref, move.at, to, statuses.category(move.to_id, to), before or None,
-                statuses.category(move.from_id, before),
-            )  # fmt: skip
+            found.append(Transition(ref, move.at, to, category, before or None, before_category))
+    return found
+
+
+def first_underway(
+    moves: Sequence[Transition], created: datetime | None, category: StatusCategory | None
+) -> datetime | None:
+    """When it first came into a status that is in progress; `category` is the present one."""
+    if (moves[0].from_category if moves else category) is StatusCategory.IN_PROGRESS:
+        return created
+    return next((move.at for move in moves if move.to_category is StatusCategory.IN_PROGRESS), None)

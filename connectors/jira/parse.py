@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.errors import SetupError
 from connectors.jira.adf import is_document, plain
-from connectors.jira.history import Clock, Move, Statuses, parse_moves, stay
+from connectors.jira.history import Clock, Move, Statuses, first_underway, stay, transitions
 from connectors.model import ItemRef, StatusCategory, Transition, WorkItem
 
 Json = Mapping[str, Any]
@@ -103,7 +103,7 @@ def epic_links(known: Sequence[Json]) -> tuple[str, ...]:
     return tuple(
         field_id
         for field_id, schema in kinds
-        if isinstance(schema, Mapping) and str(schema.get("custom", "")).endswith(EPIC_LINK)
+        if isinstance(schema, dict) and str(schema.get("custom", "")).endswith(EPIC_LINK)
     )
 
 
@@ -115,20 +115,21 @@ def parse_statuses(entries: Sequence[Json], chosen: Mapping[str, StatusCategory]
 
 def parse_category(status: Json) -> StatusCategory | None:
     category = status.get("statusCategory")
-    return CATEGORIES.get(str(category.get("key"))) if isinstance(category, Mapping) else None
+    return CATEGORIES.get(str(category.get("key"))) if isinstance(category, dict) else None
 
 
 # Issues
 
 
-def parse_issue(issue: Json, histories: Sequence[Json], reading: Reading) -> tuple[WorkItem, tuple[Transition, ...]]:
+def parse_issue(issue: Json, moves: Sequence[Move], reading: Reading) -> tuple[WorkItem, list[Transition]]:
     """One issue with its history. Raises one of `UNREADABLE` if it is none."""
     own: Json = issue["fields"]
     ref, key = ItemRef(reading.source, str(int(issue["id"]))), str(issue["key"])
     status_id, status = parse_status(own)
     created = parse_time(own.get("created"), reading.zone)
-    stayed = stay(ref, created, (status_id, status), parse_moves(histories), reading.statuses, reading.clock)
-    category = reading.statuses.category(status_id, status) or parse_category(own["status"])
+    since, certainty = stay(created, (status_id, status), moves, reading.clock)
+    history = transitions(ref, moves, reading.statuses)
+    category = reading.statuses.now((status_id, status))[1] or parse_category(own["status"])
     values: dict[str, Any] = {
         "type": name_of(own.get("issuetype")),
         "project": name_of(own.get("project")),
@@ -137,7 +138,7 @@ def parse_issue(issue: Json, histories: Sequence[Json], reading: Reading) -> tup
         "owner": name_of(own.get("assignee")),
         "assignees": parse_names(own.get("assignee")),
         "due_at": parse_time(own.get("duedate"), reading.zone),
-        "started_at": stayed.started,
+        "started_at": first_underway(history, created, category),
         "finished_at": parse_time(own.get("resolutiondate"), reading.zone),
     }
     mapped, fields, unknown = parse_mapped(own, reading) if reading.fields else ({}, {}, frozenset[str]())
@@ -152,8 +153,8 @@ def parse_issue(issue: Json, histories: Sequence[Json], reading: Reading) -> tup
         status=status,
         status_id=status_id,
         status_category=category,
-        status_since=stayed.since,
-        status_since_is=stayed.certainty,
+        status_since=since,
+        status_since_is=certainty,
         created_at=created,
         updated_at=parse_time(own.get("updated"), reading.zone),
         labels=tuple(sorted({str(label) for label in own.get("labels") or ()})),
@@ -161,21 +162,20 @@ def parse_issue(issue: Json, histories: Sequence[Json], reading: Reading) -> tup
         unknown=unknown | (NEVER_THERE - reading.fields.keys()),
         **values,
     )
-    return item, stayed.transitions
+    return item, history
 
 
 def parse_status(own: Json) -> tuple[str | None, str]:
     """Id and name. Raises `ValueError` for an issue without one."""
     status = own.get("status")
-    name = text(status.get("name")) if isinstance(status, Mapping) else None
-    if not isinstance(status, Mapping) or not name:
+    if not isinstance(status, dict) or not (name := text(status.get("name"))):
         raise ValueError("it has no status")
     return str(status["id"]) if status.get("id") else None, name
 
 
 def parse_parent(own: Json, reading: Reading) -> ItemRef | None:
     parent = own.get("parent")
-    if isinstance(parent, Mapping) and parent.get("id"):
+    if isinstance(parent, dict) and parent.get("id"):
         return ItemRef(reading.source, str(parent["id"]))
     found = reading.parents.get(epic_key(own, reading.epic_links) or "")
     return ItemRef(reading.source, found) if found else None
@@ -247,13 +247,13 @@ def name_of(value: object) -> str | None:
     """The name of an object; of an option that has one below it, both."""
     if value is None:
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise ValueError("not an object")
     found = next((text(value[name]) for name in NAMES if value.get(name) is not None), None)
     if found is None:
         raise ValueError("an object without a name")
     child = value.get("child")
-    return f"{found} - {name_of(child)}" if isinstance(child, Mapping) else found
+    return f"{found} - {name_of(child)}" if isinstance(child, dict) else found
 
 
 def parse_names(value: object) -> tuple[str, ...]:
@@ -283,14 +283,3 @@ def parse_time(value: object, zone: tzinfo) -> datetime | None:
 
 PARSERS: Mapping[str, Callable[[object], Any]] = {"percent_complete": parse_percent, "assignees": parse_names}
 """For columns that are neither texts nor times."""
-
-
-def moves_of(histories: Mapping[str, Sequence[Json]]) -> dict[str, list[Move]]:
-    """The changes of status by issue; what cannot be read is left for the reading of its issue to report."""
-    found = {}
-    for issue, entries in histories.items():
-        try:
-            found[issue] = parse_moves(entries)
-        except UNREADABLE:
-            continue
-    return found

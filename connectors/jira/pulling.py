@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 from connectors.base import Page
 from connectors.errors import AccessError, BusyError
 from connectors.jira.cursor import Mark, packed, unpacked
-from connectors.jira.history import at_one_stroke
-from connectors.jira.parse import UNREADABLE, moves_of, parse_issue
+from connectors.jira.history import Move, at_one_stroke, parse_moves
+from connectors.jira.parse import UNREADABLE, parse_issue
 from connectors.jira.site import AT_ONCE, Json, Project
 from connectors.jira.visit import Visit
 from connectors.model import ItemRef, Transition, WorkItem
 
 T = TypeVar("T")
+Moves = Mapping[str, "list[Move] | None"]
 
 UNDER_WAY = 4
 """Requests at a time. More would only wait for the host's limit, or for the reading of what came."""
@@ -134,11 +135,11 @@ def project_of(issue: Json) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Issues that were fetched together; histories by issue, or `None` where each issue has its own."""
+    """Issues that were fetched together, with their moves, or `None` where each issue brings its history along."""
 
     ids: Sequence[int]
     issues: Sequence[Json]
-    histories: Mapping[str, Sequence[Json]] | None
+    moves: Moves | None
 
 
 def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
@@ -149,27 +150,41 @@ def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
 
     def calls() -> Iterator[Callable[[], Any]]:
         for chunk in cut(ids, size * TOGETHER):
-            yield partial(histories_of, visit, chunk, whole=whole)
+            yield partial(moves_of, visit, chunk, whole=whole)
             for part in cut(chunk, size):
                 yield partial(visit.site.issues, part, fields)
 
     answers = ahead(calls(), UNDER_WAY)
     for chunk in cut(ids, size * TOGETHER):
-        histories = next(answers)
+        moves = next(answers)
         for part in cut(chunk, size):
-            yield Batch(part, next(answers), histories)
+            yield Batch(part, next(answers), moves)
 
 
-def histories_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> Mapping[str, Sequence[Json]] | None:
-    """Changes of status. Of issues that one person moved within a minute, all of their history.
+def moves_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> Moves | None:
+    """Changes of status. Of issues that one person moved within a minute, all of the history is looked at.
 
     Only that shows whether a workflow was exchanged then: the entry for it names no field that could be asked for.
     """
-    found = visit.site.histories(ids, whole=whole)
-    if found is None or whole:
-        return found
-    suspects = sorted(int(issue) for issue in at_one_stroke(moves_of(found)))
-    return found | (visit.site.histories(suspects, whole=True) or {}) if suspects else found
+    histories = visit.site.histories(ids, whole=whole)
+    if histories is None:
+        return None
+    moves = read_moves(histories)
+    suspects = () if whole else sorted(map(int, at_one_stroke(moves)))
+    if suspects:
+        moves |= read_moves(visit.site.histories(suspects, whole=True) or {})
+    return moves
+
+
+def read_moves(histories: Mapping[str, Sequence[Json]]) -> dict[str, list[Move] | None]:
+    """By issue; `None` for a history that cannot be read, so that its issue is reported when it comes."""
+    found: dict[str, list[Move] | None] = {}
+    for issue, entries in histories.items():
+        try:
+            found[issue] = parse_moves(entries)
+        except UNREADABLE:
+            found[issue] = None
+    return found
 
 
 def ahead(calls: Iterator[Callable[[], T]], most: int) -> Iterator[T]:
@@ -199,12 +214,12 @@ def read_page(visit: Visit, project: Project, batch: Batch) -> Page:
     items: list[WorkItem] = []
     transitions: list[Transition] = []
     skipped: list[str] = []
-    reading = visit.reading_of(batch.issues)
+    reading, ours = visit.reading_of(batch.issues), (project.id, None)
     for issue in batch.issues:
-        if project_of(issue) not in (project.id, None):
+        if project_of(issue) not in ours:
             continue
         try:
-            item, history = parse_issue(issue, histories_in(issue, batch), reading)
+            item, history = parse_issue(issue, moves_in(issue, batch), reading)
         except UNREADABLE as error:
             key = issue.get("key") or issue.get("id")
             skipped.append(f"issue {key} cannot be read ({reason(error)}); correct it in Jira")
@@ -214,11 +229,14 @@ def read_page(visit: Visit, project: Project, batch: Batch) -> Page:
     return Page(tuple(items), tuple(transitions), skipped=tuple(skipped))
 
 
-def histories_in(issue: Json, batch: Batch) -> Sequence[Json]:
-    if batch.histories is not None:
-        return batch.histories.get(str(issue["id"]), ())
-    found: Sequence[Json] = issue["changelog"]["histories"]
-    return found
+def moves_in(issue: Json, batch: Batch) -> Sequence[Move]:
+    """Raises one of `UNREADABLE` for a history that cannot be read."""
+    if batch.moves is None:
+        return parse_moves(issue["changelog"]["histories"])
+    moves = batch.moves.get(str(issue["id"]), ())
+    if moves is None:
+        raise ValueError("its history is not as histories are")
+    return moves
 
 
 def reason(error: Exception) -> str:
