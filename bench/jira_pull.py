@@ -98,9 +98,11 @@ def pull(place: Place, folder: Path, more: Mapping[str, Any]) -> dict[str, Any]:
 
     from rules.grading import SHIPPED, Grader
     from sync import config as configs
+    from sync.cli import collect_less_often
     from sync.pull import Terms, pull_source
     from sync.store import open_store
 
+    collect_less_often()
     folder.mkdir(exist_ok=True)
     os.environ["JIRA_TOKEN"] = place.token
     (folder / "config.toml").write_text(

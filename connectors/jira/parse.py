@@ -249,9 +249,12 @@ def name_of(value: object) -> str | None:
         return None
     if not isinstance(value, dict):
         raise ValueError("not an object")
-    found = next((text(value[name]) for name in NAMES if value.get(name) is not None), None)
-    if found is None:
+    for name in NAMES:
+        if (shown := value.get(name)) is not None:
+            break
+    else:
         raise ValueError("an object without a name")
+    found = text(shown)
     child = value.get("child")
     return f"{found} - {name_of(child)}" if isinstance(child, dict) else found
 
