@@ -52,7 +52,7 @@ class Site(ABC):
         """Reaches nothing. The client's own retries are off, and it holds no credentials: the transport has both."""
         import jira
 
-        self.http = http
+        self.http, self._base_url = http, base_url
         self.client = jira.JIRA(
             server=base_url,
             options={"rest_api_version": self.api},
@@ -81,7 +81,7 @@ class Site(ABC):
         """The whole response, for its headers."""
         from requests import RequestException
 
-        url = self.client._get_url(path)
+        url = self._base_url + path if path.startswith("/") else self.client._get_url(path)
         try:
             response: requests.Response = self.client._session.request(method, url, json=body, params=params or None)
         except RequestException:  # before it came to our transport, which raises its own
@@ -118,7 +118,8 @@ class Site(ABC):
         return me, now
 
     def server_info(self) -> Json:
-        return self.mapping(self.get("serverInfo"))
+        """At an address that both kinds have, so that each can be told from the other."""
+        return self.mapping(self.get("/rest/api/2/serverInfo"))
 
     def fields(self) -> list[Json]:
         return self.entries(self.get("field"))
