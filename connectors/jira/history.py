@@ -47,7 +47,7 @@ class Statuses:
         self._names, self._categories, self._chosen = names, categories, chosen
         self._known: dict[tuple[str | None, str], tuple[str, StatusCategory | None]] = {}
 
-    def now(self, status: tuple[str | None, str]) -> tuple[str, StatusCategory | None]:
+    def shown(self, status: tuple[str | None, str]) -> tuple[str, StatusCategory | None]:
         """The name that a status (its id, and its name when history was written) has today, and its category."""
         found = self._known.get(status)
         if found is None:
@@ -159,8 +159,8 @@ def transitions(ref: ItemRef, moves: Iterable[Move], statuses: Statuses) -> list
     """The moves as the core knows them; one that names no status proves nothing."""
     found = []
     for move in moves:
-        to, category = statuses.now(move.after)
-        before, before_category = statuses.now(move.before)
+        to, category = statuses.shown(move.after)
+        before, before_category = statuses.shown(move.before)
         if to:
             found.append(Transition(ref, move.at, to, category, before or None, before_category))
     return found

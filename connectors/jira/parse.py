@@ -129,7 +129,7 @@ def parse_issue(issue: Json, moves: Sequence[Move], reading: Reading) -> tuple[W
     created = parse_time(own.get("created"), reading.zone)
     since, certainty = stay(created, (status_id, status), moves, reading.clock)
     history = transitions(ref, moves, reading.statuses)
-    category = reading.statuses.now((status_id, status))[1] or parse_category(own["status"])
+    category = reading.statuses.shown((status_id, status))[1] or parse_category(own["status"])
     values: dict[str, Any] = {
         "type": name_of(own.get("issuetype")),
         "project": name_of(own.get("project")),
