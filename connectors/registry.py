@@ -12,6 +12,7 @@ from connectors.errors import SetupError
 GROUP = "unstuck.connectors"
 
 BUILTIN = {
+    "jira": "connectors.jira:JiraConnector",
     "memory": "connectors.memory:MemoryConnector",
     "msproject": "connectors.msproject:MSProjectConnector",
 }

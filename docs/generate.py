@@ -34,7 +34,8 @@ def yes(can: bool) -> str:
 def limits(can: Capabilities) -> str:
     """What a label cannot be."""
     parts = [f"at most {can.label_max_length} characters"] if can.label_max_length else []
-    parts += [f"no `{character}`" for character in can.label_forbids if character.isprintable()]
+    parts += [f"no `{character}`" for character in can.label_forbids if character.isprintable() and character != " "]
+    parts += ["no space"] * (" " in can.label_forbids)
     parts += ["no line breaks or other control characters"] * (not can.label_forbids.isprintable())
     return ", ".join(parts) or "none"
 

@@ -107,7 +107,7 @@ CREATE TABLE item_detail (
 
 def moment(value: datetime | None) -> str | None:
     """A time as the store holds it: UTC to the second, `2026-03-05T08:00:00Z`."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
+    return f"{value.astimezone(UTC).isoformat()[:19]}Z" if value else None
 
 
 def day(value: datetime | None, zone: tzinfo) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -342,9 +343,16 @@ def rules_schema(of_config: bool) -> None:
     rules.rules_schema(of_config)
 
 
+def collect_less_often() -> None:
+    """Pulling makes many objects and hardly a circle of them: looking for circles took a tenth of a run's time."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. No traceback reaches a person who did not ask with --debug."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    collect_less_often()
     sys.exit(
         exit_code(lambda: unstuck.main(given, prog_name="unstuck", standalone_mode=False), debug="--debug" in given)
     )

@@ -874,3 +874,15 @@ def test_it_can_run_in_a_process_of_its_own() -> None:
         assert requests.get(f"{url}/rest/api/2/search", headers=headers, timeout=10).status_code == 429
         process.communicate("", timeout=10)
     assert process.returncode == 0
+
+
+def test_data_center_checks_queries_unless_it_is_told_not_to(on_server: Caller) -> None:
+    """A checked query that names what is not there is refused whole; another finds the rest."""
+    body = {"jql": "key in (APP-2, 99999, GONE-1)", "fields": ["key"]}
+    assert on_server("POST", "/search", body).status_code == 400
+    assert on_server("GET", "/search", jql=str(body["jql"])).status_code == 400
+    for asked in (
+        on_server.post("/search", {**body, "validateQuery": False}),
+        on_server.get("/search", jql=str(body["jql"]), validateQuery="false"),
+    ):
+        assert [issue["key"] for issue in asked["issues"]] == ["APP-2"]

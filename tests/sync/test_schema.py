@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,31 @@ def test_the_examples_of_the_docs_fit(text: str) -> None:
     assert mistakes(RULES, text) == []
 
 
+def in_comment(lines: Sequence[str], number: int) -> bool:
+    """Whether the table that a line is in is itself in a comment."""
+    heads = [line for line in lines[:number] if re.match(r"#?\[", line)]
+    return bool(heads) and heads[-1].startswith("#[")
+
+
+def end_of(lines: Sequence[str], number: int, name: str) -> int:
+    """Where the tables whose names begin so end."""
+    others = (at for at in range(number, len(lines)) if re.match(r"#?\[", lines[at]) and name not in lines[at])
+    return next(others, len(lines))
+
+
 def variants() -> Iterator[str]:
-    """The example config as it is, with everything taken out of its comments, and with each line of that alone."""
+    """The example config as it is, with everything taken out of its comments, and with each line of that alone.
+
+    Of a source that is itself in a comment, all lines at once.
+    """
     lines, all_lines = page("config.example.toml").splitlines(), uncommented().splitlines()
     yield "\n".join(lines)
     yield "\n".join(all_lines)
     for number, (line, bare) in enumerate(zip(lines, all_lines, strict=True)):
-        if line != bare:
+        if re.match(r"#\[sources\.\w+\]", line):
+            end = end_of(lines, number, bare.rstrip("]"))
+            yield "\n".join([*lines[:number], *all_lines[number:end], *lines[end:]])
+        elif line != bare and not line.startswith("#[") and not in_comment(lines, number):
             yield "\n".join([*lines[:number], bare, *lines[number + 1 :]])
 
 

@@ -28,11 +28,13 @@ class Ask:
     """The URL of the site itself, which people open in a browser."""
     user: Person | None
     """`None` is somebody whom nobody knows."""
+    validates: bool = True
+    """Data Center's `validateQuery`: whether a query is checked before it is run."""
 
     @property
     def strict(self) -> bool:
         """Whether a query that names what is not there is refused: nobody is told what there is."""
-        return self.user is not None
+        return self.user is not None and self.validates
 
     # Parameters of the URL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -91,6 +91,7 @@ class Search:
         https://docs.atlassian.com/software/jira/docs/api/REST/9.12.0/#api/2/search
         """
         wish = Wish.of_get(ask) if ask.request.method == "GET" else Wish.of_post(ask, startAt=int, validateQuery=object)
+        ask = replace(ask, validates=wish.validates)
         found = self._find(ask, wish.jql, wish.fresh, bounded=False)
         issues = () if self.site.quirks.reindexing else found.issues
         size = min(wish.most, self.site.quirks.page_cap or DATA_CENTER_PAGE)
@@ -131,7 +132,7 @@ class Search:
         return ask.user is not None and "BROWSE_PROJECTS" in self.site.projects[issue.project].we_may
 
     def _find(self, ask: Ask, jql: str, fresh: Sequence[str], *, bounded: bool) -> Found:
-        state = (jql, fresh, ask.user, self.site.now, self.site.changes, self.site.quirks.lag)
+        state = (jql, fresh, ask.user, ask.strict, self.site.now, self.site.changes, self.site.quirks.lag)
         if state not in self._found:
             query = parse(jql)
             if bounded and query.condition is None:
@@ -234,6 +235,7 @@ class Wish:
     expand: str = ""
     properties: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
+    validates: bool = True
 
     @classmethod
     def of_get(cls, ask: Ask) -> Wish:
@@ -246,6 +248,7 @@ class Wish:
             expand=",".join(ask.texts("expand")),
             properties=tuple(ask.texts("properties")),
             fresh=tuple(ask.texts("reconcileIssues")),
+            validates=ask.flag("validateQuery", otherwise=True),
         )
 
     @classmethod
@@ -265,6 +268,7 @@ class Wish:
             expand=expand if isinstance(expand, str) else ",".join(texts_only(expand)),
             properties=tuple(texts_only(body.get("properties", []))),
             fresh=tuple(str(one) for one in body.get("reconcileIssues", [])),
+            validates=body.get("validateQuery", True) is not False,
         )
 
 

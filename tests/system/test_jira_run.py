@@ -1,0 +1,254 @@
+"""The whole job on Jira: labels go onto issues and off again, and what people and administrators do in between."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.jira.api import Jira
+from tests.fakes.jira.doors import TOKEN
+from tests.fakes.jira.refusals import conflict
+from tests.fakes.jira.site import Site
+from tests.fakes.jira.state import ADA, US
+from tests.sync.town import Said, Town
+
+CONFIG = """
+brakes.share = 1.0
+[sources.delivery]
+system   = "jira"
+base_url = "{url}"
+token    = {{ env = "JIRA_TOKEN" }}
+{more}
+[sources.delivery.fields]
+sponsor = "Executive sponsor"
+"""
+
+
+class Firm(Town):
+    """A town whose tool is a Jira: APP-1 has a sponsor, APP-2 has none; UNSTUCK_NOW follows the site's clock."""
+
+    def __init__(self, folder: Path, *, cloud: bool) -> None:
+        self.site = Site(cloud=cloud, zone="Asia/Shanghai")
+        self.site.new_project("APP", "The app")
+        self.sponsor = self.site.new_field("Executive sponsor", "textfield").id
+        self.jira = Jira(self.site)
+        self.sponsored = self.issue("Ada")
+        self.orphan = self.issue(None)
+        super().__init__(folder, "")
+        self.configure()
+
+    def configure(self, more: str = "") -> None:
+        email = f'email = "{US.email}"\n' if self.site.cloud else ""
+        self.write_config(CONFIG.format(url=self.jira.url, more=email + more))
+
+    def issue(self, sponsor: str | None, project: str = "APP") -> str:
+        made = self.site.new_issue(project, "Faster checkout")
+        self.site.spoil(made.id, **{self.sponsor: sponsor})
+        return made.id
+
+    def sponsor_it(self) -> None:
+        """A person fills in the sponsor that was missing."""
+        values: dict[str, Any] = {self.sponsor: "Grace"}
+        self.site.edit(self.orphan, **values)
+
+    def environment(self, more: Any = None) -> dict[str, str]:
+        now = f"{self.site.now:%Y-%m-%dT%H:%M:%S}"
+        return {**super().environment(more), "UNSTUCK_NOW": now, "JIRA_TOKEN": TOKEN, **(more or {})}
+
+    def run(self, *arguments: str, code: int = 0) -> Said:
+        said = self.unstuck("run", "--apply", "--json", *arguments)
+        assert said.code == code, said.err
+        return said
+
+    def later(self, **time: int) -> None:
+        self.site.pass_time(timedelta(**time))
+
+    def labels_of(self, issue: str) -> set[str]:
+        return set(self.site.issue(issue).labels)
+
+    def asked(self) -> list[str]:
+        """What was asked since the last time this was asked, ids as `*`."""
+        counted = [f"{one.method} {one.path.partition('/rest/api/')[2][2:]}" for one in self.jira.requests]
+        self.jira.server.requests.clear()
+        return counted
+
+    def stored(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.folder / "unstuck.db")) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(params=["cloud", "data center"])
+def firm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Firm]:
+    firm = Firm(tmp_path, cloud=request.param == "cloud")
+    yield firm
+    firm.jira.close()
+
+
+def test_labels_go_on_and_off_again_and_then_nothing_is_written(firm: Firm) -> None:
+    firm.run()
+    assert firm.labels_of(firm.orphan) == {"pmo-no-sponsor"}
+    assert firm.labels_of(firm.sponsored) == set()
+    assert not firm.site.mailed, "nobody who watches is to get mail"
+    writes = len(firm.site.writes())
+    firm.run()
+    assert len(firm.site.writes()) == writes, "the second run wrote"
+    firm.later(hours=1)
+    firm.sponsor_it()
+    firm.run()
+    assert firm.labels_of(firm.orphan) == set()
+
+
+def test_a_plan_sends_nothing_that_writes(firm: Firm) -> None:
+    for command in (["plan"], ["run"], ["check", "--live"], ["items"], ["findings"]):
+        assert firm.unstuck(*command).code == 0
+    assert firm.jira.requests
+    assert firm.jira.writing_requests == []
+
+
+def test_an_unchanged_site_is_asked_three_things(firm: Firm) -> None:
+    firm.run()
+    firm.later(hours=1)
+    firm.run()
+    firm.asked()
+    firm.later(hours=1)
+    before = firm.stored("SELECT id, hash FROM item ORDER BY id")
+    assert firm.run().json["sources"][0]["changed"] == 0
+    assert len(firm.asked()) == 3
+    assert firm.stored("SELECT id, hash FROM item ORDER BY id") == before
+
+
+def test_a_revoked_token_clears_nothing(firm: Firm) -> None:
+    """On Cloud it is answered with 200 and no issues."""
+    firm.run()
+    firm.jira.doors.tokens.clear()
+    firm.later(days=2)
+    said = firm.run(code=1)
+    assert "credentials" in said.err + said.out
+    assert firm.labels_of(firm.orphan) == {"pmo-no-sponsor"}
+    assert firm.stored("SELECT count(*) FROM item WHERE missing_since IS NOT NULL") == [(0,)]
+
+
+def test_a_persons_removal_stays(firm: Firm) -> None:
+    firm.run()
+    firm.later(minutes=5)
+    firm.site.label(firm.orphan, remove=["pmo-no-sponsor"], who=ADA)
+    for _ in range(2):
+        firm.later(hours=1)
+        firm.run()
+        assert firm.labels_of(firm.orphan) == set()
+
+
+def test_other_peoples_labels_stay(firm: Firm) -> None:
+    firm.site.label(firm.orphan, add=["pmo-theirs", "blue"])
+    firm.run()
+    firm.later(hours=1)
+    firm.site.label(firm.orphan, add=["green"])
+    firm.sponsor_it()
+    firm.run()
+    assert firm.labels_of(firm.orphan) == {"pmo-theirs", "blue", "green"}
+
+
+def test_a_moved_issue_keeps_its_identity(firm: Firm) -> None:
+    firm.site.new_project("OPS", "Operations")
+    firm.run()
+    firm.later(hours=1)
+    firm.site.move_project(firm.orphan, "OPS")
+    firm.later(hours=1)
+    firm.run()
+    rows = firm.stored(f"SELECT key, missing_since FROM item WHERE native_id = '{firm.orphan}'")
+    assert rows == [("OPS-1", None)]
+    firm.sponsor_it()
+    firm.run()
+    assert firm.labels_of(firm.orphan) == set(), "the label that we put on under another key is still ours"
+
+
+def test_what_vanished_is_found_the_next_day(firm: Firm) -> None:
+    firm.site.new_project("OPS", "Operations")
+    firm.configure('collections = ["APP"]\n')
+    third = firm.issue("Ada")
+    firm.run()
+    firm.site.delete(firm.sponsored)
+    firm.site.move_project(third, "OPS")
+    firm.later(hours=1)
+    firm.run()
+    assert firm.stored("SELECT count(*) FROM item WHERE missing_since IS NOT NULL") == [(0,)], "ids are asked for daily"
+    firm.later(days=1)
+    firm.run()
+    gone = firm.stored("SELECT native_id FROM item WHERE missing_since IS NOT NULL ORDER BY native_id")
+    assert gone == [(firm.sponsored,), (third,)]
+
+
+def test_a_project_that_is_hidden_from_us_is_kept(firm: Firm) -> None:
+    firm.run()
+    firm.site.permit("APP")
+    firm.later(days=2)
+    firm.run(code=1)
+    assert firm.stored("SELECT count(*) FROM item WHERE missing_since IS NOT NULL") == [(0,)]
+    firm.site.permit("APP", "BROWSE_PROJECTS", "EDIT_ISSUES", "ADMINISTER_PROJECTS")
+    firm.run()
+    assert firm.labels_of(firm.orphan) == {"pmo-no-sponsor"}
+
+
+def test_without_leave_to_be_quiet_it_is_written_all_the_same(firm: Firm) -> None:
+    firm.site.permit("APP", "BROWSE_PROJECTS", "EDIT_ISSUES")
+    second = firm.issue(None)
+    said = firm.unstuck("check", "--live")
+    assert "gets mail" in said.out
+    firm.run()
+    assert firm.labels_of(firm.orphan) == firm.labels_of(second) == {"pmo-no-sponsor"}
+    assert sorted(firm.site.mailed) == [firm.orphan, second]
+    puts = [one for one in firm.jira.writing_requests if one.method == "PUT"]
+    assert len(puts) == 3, "what is refused once is not tried again for each issue"
+
+
+def test_without_leave_to_edit_the_others_are_labelled(firm: Firm) -> None:
+    firm.site.new_project("OPS", "Operations").we_may = {"BROWSE_PROJECTS", "ADMINISTER_PROJECTS"}
+    refused = firm.issue(None, "OPS")
+    said = firm.run(code=1)
+    assert "OPS-1" in said.out
+    assert firm.labels_of(refused) == set()
+    assert firm.labels_of(firm.orphan) == {"pmo-no-sponsor"}
+
+
+def test_a_conflict_is_tried_again(firm: Firm) -> None:
+    firm.jira.script(conflict(), method="PUT")
+    firm.run()
+    assert firm.labels_of(firm.orphan) == {"pmo-no-sponsor"}
+
+
+def test_our_own_write_resets_no_clock(firm: Firm) -> None:
+    firm.site.transition(firm.orphan, "In Progress")
+    firm.later(days=20)
+    firm.run()
+    assert firm.labels_of(firm.orphan) == {"pmo-no-sponsor", "pmo-stuck-10d"}
+    since = firm.stored("SELECT native_id, status_since, status_since_is FROM item ORDER BY native_id")
+    firm.later(hours=1)
+    firm.run()
+    assert firm.stored("SELECT native_id, status_since, status_since_is FROM item ORDER BY native_id") == since
+
+
+def test_the_token_is_nowhere(firm: Firm) -> None:
+    said = firm.run()
+    firm.jira.doors.tokens.clear()
+    failed = firm.run(code=1)
+    texts = said.out + said.err + failed.out + failed.err
+    assert TOKEN not in texts
+    assert not [file for file in firm.folder.iterdir() if file.is_file() and TOKEN.encode() in file.read_bytes()]
+    assert not [one for one in firm.jira.requests if TOKEN in one.target]
+
+
+def test_what_is_wrong_with_the_config_is_said_at_once(firm: Firm) -> None:
+    firm.configure('jql = "labels = x ORDER BY key"\n')
+    said = firm.unstuck("run")
+    assert said.code == 2
+    assert "ORDER BY" in said.err
+    firm.configure('collections = ["NONE"]\n')
+    said = firm.unstuck("run")
+    assert said.code == 1
+    assert 'no project "NONE"' in said.err
