@@ -1,0 +1,84 @@
+"""A Trello for the contract suite and for tests of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from connectors.base import SourceSetup
+from connectors.contract_http import FOREVER, BadDay, HttpWorld
+from tests.fakes.server import FakeServer
+from tests.fakes.trello.api import KEY, TOKEN, Trello
+from tests.fakes.trello.site import LISTS, Site
+
+A_WHILE = timedelta(hours=6)
+TITLE_LENGTH = 16_384
+
+
+class TrelloWorld(HttpWorld):
+    """Boards whose people do what the suite asks of them; ids of items and collections are Trello's own ids."""
+
+    several_pages: ClassVar[int | None] = 201
+
+    def __init__(self, site: Site | None = None) -> None:
+        self.trello = Trello(site)
+        self.site = self.trello.site
+        self.stranger = FakeServer(self.trello.answer)
+        self.trello.server.elsewhere = self.stranger.url
+
+    def close(self) -> None:
+        self.trello.close()
+        self.stranger.close()
+
+    def options(self) -> dict[str, Any]:
+        return {"base_url": self.trello.url, "key": KEY, "token": TOKEN}
+
+    def setup(self, *, writable: bool = True) -> SourceSetup:
+        return SourceSetup("team", self.options(), writable=writable)
+
+    def new_collection(self, name: str) -> str:
+        return self.site.new_board(name).id
+
+    def new_item(self, collection: str, title: str) -> str:
+        board = self.site.board(collection)
+        return self.site.new_card(board, self.held(title), due="2026-06-30T12:00:00.000Z", start=None)
+
+    def held(self, title: str) -> str:
+        return title.strip()[:TITLE_LENGTH]
+
+    def edit(self, item: str, title: str) -> None:
+        self.site.edit(item, name=self.held(title))
+
+    def remove(self, item: str) -> None:
+        self.site.delete(item)
+
+    def put_label(self, item: str, label: str) -> None:
+        self.site.label(item, label)
+
+    def labels_of(self, item: str) -> set[str]:
+        return set(self.site.labels_of(item))
+
+    def move(self, item: str) -> str:
+        board = self.site.board_of(item)
+        here = LISTS.index(board.lists[board.cards[item]["idList"]]["name"])
+        self.site.move(item, there := LISTS[(here + 1) % len(LISTS)])
+        return there
+
+    def everything(self) -> object:
+        return self.site.everything()
+
+    def ruin(self) -> None:
+        self.next(BadDay.SERVER_ERROR, FOREVER)
+
+    def settle(self) -> None:
+        self.site.pass_time(A_WHILE)
+
+    def next(self, bad_day: BadDay, times: int = 1, after: int = 0) -> None:
+        self.trello.server.next(bad_day, times, after)
+
+    def requests(self) -> Sequence[str]:
+        return [f"{request.method} {request.target}" for request in self.trello.requests]
+
+    def elsewhere(self) -> Sequence[str]:
+        return [f"{request.method} {request.target}" for request in self.stranger.requests]
