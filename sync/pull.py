@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import sqlite3
 import threading
@@ -42,6 +43,11 @@ _DETAIL = (
     f"INSERT INTO item_detail (item_id, description, fields) VALUES ({_BY_REF}, ?, ?) "
     "ON CONFLICT (item_id) DO UPDATE SET description = excluded.description, fields = excluded.fields"
 )
+_LEFT_BEHIND = (
+    "DELETE FROM ledger WHERE item_id = (SELECT id FROM item WHERE source = ? AND native_id = ? AND collection <> ?) "
+    "AND NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value = ledger.label)"
+)
+"""Labels that an item did not take along into another collection: no person took them off."""
 _UNSUITABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError, sqlite3.IntegrityError)
 """What SQLite says of values that it cannot hold. Anything else that it says is about the store itself."""
 _TRANSITION = (
@@ -315,13 +321,15 @@ class _Pull:
             self._remember(connection, cursor=page.cursor.value, fingerprint=self.source.fingerprint)
 
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
-        rows, details, observed = [], [], []
+        rows, details, observed, places = [], [], [], []
         for item, row, digest in self._changed(items):
             transition = self._set_since(connection, item, row, seen_at)
             if transition is not None:
                 observed.append(transition)
             rows.append((*row, digest, moment(self.terms.now)))
             details.append((item.ref.source, item.ref.native_id, *detail_row(item)))
+            places.append((item.ref.source, item.ref.native_id, item.collection, json.dumps(item.labels)))
+        connection.executemany(_LEFT_BEHIND, places)
         connection.executemany(_UPSERT, rows)
         connection.executemany(_DETAIL, details)
         self._store_transitions(connection, observed, "observed")

@@ -183,6 +183,19 @@ def test_what_a_person_took_off_stays_off(town: Town) -> None:
     assert "held back" in town.unstuck("plan").out
 
 
+def test_what_was_left_behind_in_a_move_is_no_veto(town: Town) -> None:
+    """Some tools take no labels along into another board."""
+    town.world = {**town.world, "collections": [{"native_id": one, "name": one} for one in ("B1", "B2")]}
+    town.add(1, sponsor=None)
+    town.unstuck("run", "--apply")
+    town.edit(1, labels=[], collection="B2")
+    town.unstuck("run", "--apply")
+    assert town.labels(1) == ["pmo-no-sponsor"]
+    town.unlabel(1, "pmo-no-sponsor")
+    town.unstuck("run", "--apply")
+    assert town.labels(1) == [], "there as anywhere, a person's removal is one"
+
+
 @pytest.mark.parametrize("how", ["status", "time"])
 def test_a_veto_ends(town: Town, how: str) -> None:
     labelled(town)
