@@ -55,7 +55,9 @@ class Option:
 
     name: str
     help: str
-    kind: Literal["text", "integer", "number", "yes/no", "list of text", "list of dates", "secret"] = "text"
+    kind: Literal["text", "integer", "number", "yes/no", "list of text", "list of dates", "table of text", "secret"] = (
+        "text"
+    )
     required: bool = False
     default: Any = None
 

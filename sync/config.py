@@ -475,6 +475,10 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(entry, str) and entry for entry in value)
 
 
+def _named_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(entry, str) and entry for entry in value.values())
+
+
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -485,6 +489,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, float) or _whole(value),
     "yes/no": lambda value: isinstance(value, bool),
     "list of text": _texts,
+    "table of text": _named_texts,
     "list of dates": lambda value: isinstance(value, list) and all(type(entry) is date for entry in value),
 }
 
@@ -494,5 +499,6 @@ _SAYS = {
     "number": "a number",
     "yes/no": "true or false",
     "list of text": "a list of texts, in [brackets]",
+    "table of text": 'a table of "name" = "text"',
     "list of dates": "a list of dates, like [2026-12-24]",
 }

@@ -29,6 +29,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": "number"},
     "yes/no": {"type": "boolean"},
     "list of text": {"type": "array", "items": {"type": "string", "minLength": 1}},
+    "table of text": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
     "list of dates": {"type": "array", "items": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}},
 }
 

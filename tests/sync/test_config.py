@@ -63,7 +63,7 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
         tmp_path,
         'stroe = "x.db"\ntimezone = "Mars"\n[brakes]\nshare = 30\n[calendar]\nweekend = ["sonday"]\n'
         '[sources.tool]\nsystem = "memory"\nworl = "w"\n[sources.tool.statuses]\nDoing = "busy"\n'
-        '[sources.two]\nsystem = "trelo"\n',
+        '[sources.two]\nsystem = "basecamp"\n',
     )
     assert found == [
         'stroe: there is no such key; did you mean "store"?',
@@ -73,7 +73,7 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
         'sources.tool.worl: there is no such key; did you mean "world"?',
         "sources.tool.world: is missing: the JSON file that holds the tool's state, relative to the config's folder",
         'sources.tool.statuses."Doing": "busy" is no category; write one of todo, in_progress, done',
-        f'sources.two.system: there is no connector for system "trelo"; known are: {", ".join(registry.names())}',
+        f'sources.two.system: there is no connector for system "basecamp"; known are: {", ".join(registry.names())}',
     ]
 
 
