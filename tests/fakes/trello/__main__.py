@@ -2,7 +2,8 @@
 
     python -m tests.fakes.trello --cards 5000 --moves 3
 
-The first line that it prints is its URL, the second its key and token. It ends when its input does.
+The first line that it prints is its URL, the second its key and token. When its input ends, it prints how many requests
+came and how many of them it refused as too many, and ends.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> None:
     sys.stdout.flush()
     sys.stdin.read()
     trello.close()
+    sys.stdout.write(f"{len(trello.requests)} {trello.refused}\n")
 
 
 if __name__ == "__main__":

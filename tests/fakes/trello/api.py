@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,6 +82,8 @@ class Trello:
         """How many requests got a 429."""
         self._window, self._used = 0.0, 0
         self._scripts: list[Script] = []
+        self._found_for: tuple[str, int] = ("", 0)
+        self._by_card: dict[str, list[Json]] = {}
         self._lock = threading.Lock()
         self.server = FakeServer(self.answer)
 
@@ -172,6 +175,7 @@ class Trello:
             "GET organizations/*/boards": self._of_organization,
             "GET boards/*": lambda ask, board: self._nested(ask, self._board(board)),
             "GET boards/*/*": lambda ask, board, part: self._part(ask, self._board(board), part),
+            "GET lists/*/cards": self._cards_of_list,
             "GET cards/*": lambda ask, card: self._card(ask, self._board_of(card), card),
             "GET cards/*/*": lambda ask, card, part: self._card_part(ask, self._board_of(card), card, part),
             "POST labels": lambda ask: self._make_label(ask, self._board(str(ask.body.get("idBoard")))),
@@ -260,10 +264,20 @@ class Trello:
         raise not_found()
 
     def _cards(self, ask: Ask, board: Board) -> list[Json]:
+        return self._page(ask, board, self._filtered(board, ask.query.get("filter", "visible")))
+
+    def _cards_of_list(self, ask: Ask, place: str) -> list[Json]:
+        board = next((one for one in self.site.boards.values() if place in one.lists), None)
+        if board is None:
+            raise not_found()
+        cards = self._filtered(self._board(board.id), ask.query.get("filter", "open"))
+        return self._page(ask, board, [card for card in cards if card["idList"] == place])
+
+    def _page(self, ask: Ask, board: Board, cards: Sequence[Json]) -> list[Json]:
         """The newest of those that are older than `before` and newer than `since`, in the order of their place."""
         query = ask.query
         before, since = query.get("before", "g"), query.get("since", "")
-        cards = [card for card in self._filtered(board, query.get("filter", "visible")) if since < card["id"] < before]
+        cards = [card for card in cards if since < card["id"] < before]
         newest = sorted(cards, key=lambda card: str(card["id"]), reverse=True)[: ask.number("limit", MOST)]
         newest.sort(key=lambda card: card["pos"])
         shown = self._shown(board, newest, query.get("fields", "all"), query.get("customFieldItems") == "true")
@@ -331,9 +345,8 @@ class Trello:
         return self._one(board, board.cards[card], ask.query.get("fields", "all"), with_items)
 
     def _card_part(self, ask: Ask, board: Board, card: str, part: str) -> Any:
-        mine = [one for one in board.actions if one["data"].get("card", {}).get("id") == card]
         parts: Mapping[str, Callable[[], Any]] = {
-            "actions": lambda: self._actions(ask, mine),
+            "actions": lambda: self._actions(ask, self._actions_of(board, card)),
             "checklists": lambda: [one for one in board.checklists.values() if one["idCard"] == card],
             "customFieldItems": lambda: board.cards[card].get("customFieldItems", []),
             "attachments": list,
@@ -342,6 +355,14 @@ class Trello:
         if part not in parts:
             raise not_found()
         return parts[part]()
+
+    def _actions_of(self, board: Board, card: str) -> Sequence[Json]:
+        """A card's actions, found once for all cards as long as none is added."""
+        if self._found_for != (board.id, len(board.actions)):
+            self._found_for, self._by_card = (board.id, len(board.actions)), defaultdict(list)
+            for action in board.actions:
+                self._by_card[action["data"].get("card", {}).get("id")].append(action)
+        return self._by_card[card]
 
     # Writing
 

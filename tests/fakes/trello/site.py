@@ -123,7 +123,9 @@ class Site:
             "idLabels": [], "idMembers": [], "due": None, "dueComplete": False, "start": None, "idShort": number,
             "shortLink": link, "shortUrl": f"https://trello.com/c/{link}", "isTemplate": False, "cardRole": None,
             "mirrorSourceId": None, "dateLastActivity": text_of(self.now), "pos": self._numbers,
-            "email": f"user+secret{number}@boards.trello.com", "customFieldItems": [], **fields,
+            "email": f"user+secret{number}@boards.trello.com", "customFieldItems": [],
+            "url": f"https://trello.com/c/{link}/{number}", "idChecklists": [],
+            "badges": {"checkItems": 0, "comments": 0}, **fields,
         }  # fmt: skip
         self._act(board, ADA, "createCard", card=self._named(board, made), list=named(place))
         self.log.append(Entry(ADA, f"made {name}"))

@@ -1,0 +1,202 @@
+"""How much a pull of a big Trello board with its history costs, beside py-trello's own objects.
+
+    python bench/trello_pull.py            5,000 cards and 20,000 actions (takes a minute or two)
+    python bench/trello_pull.py --small    50 cards
+    python bench/trello_pull.py --write    also put the table into docs/benchmarks.md
+
+The board is served by tests/fakes/trello in a process of its own, which also counts the requests. Each way of reading
+runs in a process of its own too, from its start to its end with all imports. Times are CPU seconds.
+
+- "unstuck" is the connector's pull, into the store, within Trello's limits; "twice" is the same two times.
+- "py-trello objects" is what one writes with py-trello: its boards, lists, cards, custom fields and `list_movements`, and
+  nothing is kept. It knows no limits, so for it alone the fake has none.
+
+The least that the API allows is one request for the list of boards, one for the board with its first thousand cards, one
+for each further thousand and to see that it was the last, and one for each thousand actions.
+
+Exits 1 if a limit is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tables import peak_mb, put_into_docs
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+CARDS, FEW, MOVES = 5_000, 50, 3
+ABOVE_LEAST = 1
+TIMES_FEWER = 10
+TIMES_LESS_CPU = 10
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the fake is, who may ask it, and where to put what it says."""
+
+    url: str
+    key: str
+    token: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one way of reading cost."""
+
+    cards: int
+    moves: int
+    cpu: float
+    peak: float
+    requests: int
+    refused: int
+
+
+def read_ours(place: Place) -> tuple[int, int]:
+    """A pull as a run does it: the connector, into the store."""
+    from datetime import UTC, datetime
+
+    from rules.grading import SHIPPED, Grader
+    from sync import config as configs
+    from sync.pull import SourcePull, Terms, steps
+    from sync.store import open_store
+
+    os.environ |= {"TRELLO_KEY": place.key, "TRELLO_TOKEN": place.token}
+    (place.folder / "config.toml").write_text(
+        f'[sources.boards]\nsystem = "trello"\nbase_url = "{place.url}"\n'
+        'key = { env = "TRELLO_KEY" }\ntoken = { env = "TRELLO_TOKEN" }\n'
+        '[sources.boards.fields]\noutcome_metric = "Success metric"\nsponsor = "Sponsor"\n'
+    )
+    config = configs.load(place.folder / "config.toml")
+    source = config.sources["boards"]
+    grader = Grader((*SHIPPED, *config.placeholders))
+    terms = Terms(datetime(2026, 3, 20, 12, tzinfo=UTC), grader, config.finder, config.brakes)
+    with open_store(config.store) as store, closing(source.connector(source.setup)) as connector:
+        pull = SourcePull(store, source, connector, terms)
+        for step in steps(connector, pull.cursors(), threading.Event()):
+            pull.take(step)
+        if pull.report.problems:
+            raise SystemExit("\n".join(pull.report.problems))
+        moves = store.value("SELECT count(*) FROM transition WHERE from_status IS NOT NULL")
+        return store.value("SELECT count(*) FROM item"), moves
+
+
+def read_objects(place: Place) -> tuple[int, int]:
+    """What one writes with py-trello."""
+    import requests
+    from trello import TrelloClient
+
+    class Here(requests.Session):
+        """py-trello has its host built in."""
+
+        def request(self, method: Any, url: Any, **options: Any) -> requests.Response:
+            return super().request(method, str(url).replace("https://api.trello.com/1", place.url), **options)
+
+    session = Here()
+    session.headers["Authorization"] = f'OAuth oauth_consumer_key="{place.key}", oauth_token="{place.token}"'
+    cards = moves = 0
+    for board in TrelloClient(api_key=None, http_service=session).list_boards():
+        names = {one.id: one.name for one in board.get_custom_field_definitions()}
+        for column in board.list_lists():
+            for card in column.list_cards_iter(card_filter="all", batch=1000):
+                values = {names[one.definition_id]: one.value for one in card.customFields}
+                moves += len(card.list_movements())
+                cards += bool(values)
+    return cards, moves
+
+
+def read_twice(place: Place) -> tuple[int, int]:
+    read_ours(place)
+    return read_ours(place)
+
+
+READERS = {"ours": read_ours, "twice": read_twice, "objects": read_objects}
+
+
+def child(who: str, place: Place) -> None:
+    """In a process of its own: read, and print what came, CPU seconds and megabytes."""
+    cards, moves = READERS[who](place)
+    print(json.dumps([cards, moves, time.process_time(), peak_mb()]))
+
+
+def measure(who: str, cards: int, folder: Path) -> Cost:
+    """Read in one of the ways from a fake of its own."""
+    command = [sys.executable, "-m", "tests.fakes.trello", "--cards", str(cards), "--moves", str(MOVES)]
+    command += ["--no-limits"] if who == "objects" else []
+    folder.mkdir()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as fake:
+        assert fake.stdout is not None
+        where = [fake.stdout.readline().strip(), *fake.stdout.readline().split(), str(folder)]
+        reader = [sys.executable, __file__, "--child", who, *where]
+        done = subprocess.run(reader, check=True, capture_output=True, text=True)
+        counted, _ = fake.communicate("")
+    requests, refused = map(int, counted.split())
+    return Cost(*json.loads(done.stdout), requests, refused)
+
+
+def table(costs: dict[str, Cost], least: int) -> str:
+    """The costs as a Markdown table."""
+    ours, twice, other = (costs[who] for who in ("ours", "twice", "objects"))
+    lines = [
+        f"{ours.cards:,} cards that moved {ours.moves:,} times; the least that the API allows is {least} requests.",
+        "",
+        "| | requests | CPU | peak | requests refused |",
+        "|---|--:|--:|--:|--:|",
+        *(
+            f"| {name} | {cost.requests:,} | {cost.cpu:.2f} s | {cost.peak:.0f} MB | {cost.refused} |"
+            for name, cost in (("unstuck", ours), ("unstuck, twice", twice), ("py-trello objects", other))
+        ),
+        "",
+        "| what | | limit |",
+        "|---|--:|--:|",
+        f"| requests above the least | {ours.requests - least} | {ABOVE_LEAST} |",
+        f"| times fewer requests than py-trello's objects | {other.requests / ours.requests:.0f}× | {TIMES_FEWER}× |",
+        f"| times less CPU than py-trello's objects | {other.cpu / ours.cpu:.1f}× | {TIMES_LESS_CPU}× |",
+        f"| requests for a board on which nothing happened | {twice.requests - ours.requests - 1} | 1 |",
+    ]
+    return "\n".join(lines)
+
+
+def is_within(costs: dict[str, Cost], least: int) -> bool:
+    ours, twice, other = (costs[who] for who in ("ours", "twice", "objects"))
+    few = ours.requests <= least + ABOVE_LEAST and ours.requests * TIMES_FEWER <= other.requests
+    return few and ours.cpu * TIMES_LESS_CPU <= other.cpu and twice.requests - ours.requests == 2 and not ours.refused
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--child", nargs=5, metavar=("WHO", "URL", "KEY", "TOKEN", "FOLDER"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.child:
+        who, url, key, token, folder = chosen.child
+        child(who, Place(url, key, token, Path(folder)))
+        return 0
+    cards = FEW if chosen.small else CARDS
+    with tempfile.TemporaryDirectory(prefix="unstuck-bench-") as folder:
+        costs = {who: measure(who, cards, Path(folder, who)) for who in READERS}
+    if costs["ours"].cards != costs["objects"].cards or costs["ours"].moves != costs["objects"].moves:
+        raise SystemExit(f"not the same was read: {costs}")
+    least = 2 + cards // 1000 + -(-cards * (MOVES + 1) // 1000)
+    print(table(costs, least))
+    if chosen.write:
+        put_into_docs("trello_pull", "Pulling a Trello board", table(costs, least))
+    return 0 if chosen.small or is_within(costs, least) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
