@@ -32,9 +32,10 @@ LEAST = 25
 
 BOARD_FIELDS = "name,closed,shortLink,url,dateLastActivity,limits"
 CARD_FIELDS = (
-    "name,desc,closed,idBoard,idList,idLabels,labels,due,dueComplete,start,dateLastActivity,shortLink,shortUrl,"
-    "idShort,isTemplate,cardRole,mirrorSourceId,dateClosed,dateCompleted,idMembers"
+    "name,desc,closed,idList,labels,due,dateLastActivity,shortLink,shortUrl,isTemplate,cardRole,mirrorSourceId,"
+    "dateClosed,dateCompleted,idMembers"
 )
+"""Those that are read, and no other: `all` holds the address at which a card takes mail, which is a secret."""
 LIST_FIELDS = "name,closed,pos,type"
 LABEL_FIELDS = "name,color"
 
@@ -231,9 +232,10 @@ def mapping(answer: Any) -> Json:
 
 def entries(answer: Any) -> list[Json]:
     """An answer that must be a list of things with ids. Raises `InputError` for another kind."""
-    if not isinstance(answer, list):
+    found = with_ids(answer)
+    if not isinstance(answer, list) or len(found) < len(answer):
         raise InputError("Trello answers with something that was not asked for", "correct base_url")
-    return with_ids(answer)
+    return found
 
 
 def with_ids(found: Any) -> list[Json]:

@@ -70,7 +70,6 @@ def parse_card(card: Json, board: Board, trace: Trace, source: str) -> WorkItem:
         type=mapped.pop("type", "card"),
         created_at=made_at(card),
         updated_at=moment(card.get("dateLastActivity")),
-        assignees=assignees(card, board),
         labels=labels(card),
         description=text(card, "desc"),
         fields=custom,
@@ -87,7 +86,7 @@ def own_columns(card: Json, board: Board, trace: Trace) -> tuple[dict[str, Any],
     category = columns["status_category"]
     columns["finished_at"] = finished_at(card, columns) if category is StatusCategory.DONE else None
     columns["started_at"] = started_at(trace, columns) if trace.from_the_start else None
-    people = assignees(card, board)
+    columns["assignees"] = people = assignees(card, board)
     columns["owner"] = people[0] if len(people) == 1 else None
     unknown |= UNANSWERED | ({"owner"} if len(people) > 1 else set())
     unknown -= {"finished_at"} if columns["finished_at"] or category in OPEN else set()

@@ -19,7 +19,7 @@ from connectors.base import (
 )
 from connectors.errors import ConnectorError, GoneError, SetupError, UnsafeError
 from connectors.model import Cursor, LabelChange, StatusCategory, Transition, WorkItem
-from connectors.trello.api import BASE, MOST, Api, Json, is_no_leave, text, with_ids
+from connectors.trello.api import BASE, MOST, Api, Json, entries, is_no_leave, text, with_ids
 from connectors.trello.cards import Board, by_card, is_work, names_of, parse_card
 from connectors.trello.fields import Reader, parse_targets
 from connectors.trello.history import Read, Step, Trace, follow, read_actions, settle, transitions
@@ -89,17 +89,15 @@ class TrelloConnector:
         """
         known = parse_cursor(cursor)
         raw = self._board(collection, cards=known is None or not known.is_big)
-        digest = digest_of(raw)
-        if known and known.digest == digest and not known.is_old(self._api.now):
+        is_big = "cards" not in raw or len(entries(raw["cards"])) >= MOST
+        cards = raw.pop("cards", []) if is_big else raw["cards"]
+        state = State(digest_of(raw), is_big, None, None)
+        if known and known.digest == state.digest and not known.is_old(self._api.now):
             yield Page(cursor=cursor, complete=True)
             return
-        cards = raw.pop("cards", None)
-        is_big = cards is None or len(cards) >= MOST
-        if is_big:
-            # Which thousand a board comes with is not documented; pages are by age.
+        if is_big:  # which thousand a board comes with is not documented; pages are by age
             cards = [*self._api.cards(collection.native_id, checklists=self._with_checklists)]
-            digest = digest_of(raw)
-        yield from self._pages(self._look(collection, raw, with_ids(cards), known), State(digest, is_big, None, None))
+        yield from self._pages(self._look(collection, raw, cards, known), state)
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
         if not self._setup.writable:

@@ -72,14 +72,16 @@ def read_actions(pages: Iterable[Sequence[Json]], unproved: Mapping[str, str]) -
     newest = oldest = None
     is_whole = False
     for number, page in enumerate(pages, start=1):
+        if page:
+            newest = newest or text(page[0], "date") or None
+            oldest = moment(page[-1].get("date")) or oldest
         for action in page:
-            newest = newest or text(action, "date") or None
-            oldest = moment(action.get("date")) or oldest
-            is_whole = is_whole or action.get("type") in BEGUN
             if step := parse_step(action):
                 steps.append(step)
                 if waiting.get(step.card) == step.to and not step.closed:
                     del waiting[step.card]
+            else:
+                is_whole = is_whole or action.get("type") in BEGUN
         if number == MOST_PAGES or (unproved and not waiting):
             break
     return Read(steps[::-1], newest, oldest, is_whole)
@@ -87,17 +89,22 @@ def read_actions(pages: Iterable[Sequence[Json]], unproved: Mapping[str, str]) -
 
 def parse_step(action: Json) -> Step | None:
     """What an action says of where a card is, if anything."""
-    data = part(action, "data")
-    card, at, kind = part(data, "card"), moment(action.get("date")), action.get("type")
-    place, old = part(data, "list"), part(data, "old")
-    if kind == "updateCard" and "idList" in old:
-        place = part(data, "listAfter") or {"id": card.get("idList")}
-    elif not (kind in MADE or kind == "moveCardToBoard" or (kind == "updateCard" and "closed" in old)):
+    kind, data = action.get("type"), part(action, "data")
+    card, place, is_archiving = part(data, "card"), "list", False
+    if kind == "updateCard":
+        old = part(data, "old")
+        if "idList" in old:
+            place = "listAfter"
+        elif "closed" not in old:
+            return None
+        is_archiving = place == "list" and card.get("closed") is True
+    elif kind not in MADE and kind != "moveCardToBoard":
         return None
-    if at is None or not isinstance(card.get("id"), str) or not isinstance(place.get("id"), str):
+    to, at = part(data, place), moment(action.get("date"))
+    card_id, list_id = card.get("id"), to.get("id")
+    if at is None or not isinstance(card_id, str) or not isinstance(list_id, str):
         return None
-    is_archiving = kind == "updateCard" and "closed" in old and card.get("closed") is True
-    return Step(card["id"], at, place["id"], text(place, "name"), is_archiving, kind in MADE)
+    return Step(card_id, at, list_id, str(to.get("name") or ""), is_archiving, kind in MADE)
 
 
 def part(entry: Json, name: str) -> Json:
