@@ -153,12 +153,8 @@ def pages_of_actions(cards: int) -> int:
     from tests.fakes.trello.many import many_cards
 
     [board] = many_cards(cards, MOVES).boards.values()
-    unseen, number = set(board.cards), 0
-    for number, action in enumerate(reversed(board.actions)):
-        unseen.discard(action["data"].get("card", {}).get("id"))
-        if not unseen:
-            break
-    return number // 1000 + 1
+    newest_first = [action["data"].get("card", {}).get("id") for action in reversed(board.actions)]
+    return 1 + max(newest_first.index(card) for card in board.cards) // 1000
 
 
 def table(costs: dict[str, Cost], least: int) -> str:

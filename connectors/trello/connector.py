@@ -176,7 +176,7 @@ class TrelloConnector:
 
     def _pages(self, look: _Look, state: State) -> Iterator[Page]:
         traces = look.traces()
-        state = replace(state, read_at=self._api.now, newest=look.read.newest, traces=look.worth_keeping(traces))
+        state = replace(state, read_at=self._api.now, newest=look.read.newest, traces=traces)
         items, moves, skipped = look.items(traces)
         pieces = [items[start : start + PAGE] for start in range(0, len(items), PAGE)] or [[]]
         for number, piece in enumerate(pieces, start=1):
@@ -230,11 +230,6 @@ class _Look:
         return {
             card["id"]: settle(card, led_to.get(card["id"]), known.get(card["id"]), self.read) for card in self.cards
         }
-
-    def worth_keeping(self, traces: Mapping[str, Trace]) -> dict[str, Trace]:
-        """Those of the cards that do not say it themselves."""
-        told = {card["id"] for card in self.cards if card.get("closed") and card.get("dateClosed")}
-        return {card: trace for card, trace in traces.items() if card not in told}
 
     def items(self, traces: Mapping[str, Trace]) -> tuple[list[WorkItem], dict[str, list[Transition]], list[str]]:
         """The work items, the moves of each, and a sentence for each card that could not be read."""

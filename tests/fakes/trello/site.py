@@ -223,10 +223,10 @@ class Site:
         self._act(board, ADA, "deleteCard", card={"id": card})
         self.log.append(Entry(ADA, "deleted a card"))
 
-    def change_list(self, board: Board, name: str, **fields: Any) -> None:
+    def change_list(self, board: Board, which: str, /, **fields: Any) -> None:
         """Rename or archive a list; its cards stay as they are."""
         self._tick()
-        place = self.list_of(board, name)
+        place = self.list_of(board, which)
         before = {field: place.get(field) for field in fields}
         place.update(fields)
         self._act(board, ADA, "updateList", list=named(place) | fields, old=before)
