@@ -1113,8 +1113,8 @@ BREAKS = (
     Break(
         "4: the last activity counts as movement",
         "connectors/trello/history.py",
-        "        if proved is not None and proved.is_at(card):\n            return proved",
-        "        if proved is not None and proved.is_at(card):\n            return replace(proved, since=touched_at(card))",
+        "proved.is_at(card):\n            return proved",
+        "proved.is_at(card):\n            return replace(proved, since=touched_at(card))",
         "last_arrival",
         "tests/connectors/test_trello_history.py",
     ),
