@@ -36,7 +36,6 @@ CARD_FIELDS = (
     "dateClosed,dateCompleted,idMembers"
 )
 """Those that are read, and no other: `all` holds the address at which a card takes mail, which is a secret."""
-LIST_FIELDS = "name,closed,pos,type"
 LABEL_FIELDS = "name,color"
 
 MOVES = (
@@ -112,7 +111,6 @@ class Api:
         nested = {
             "fields": BOARD_FIELDS,
             "lists": "all",
-            "list_fields": LIST_FIELDS,
             "labels": "all",
             "label_fields": LABEL_FIELDS,
             "labels_limit": MOST,
@@ -122,7 +120,7 @@ class Api:
             "memberships": "all",
         }
         with_cards = {"cards": "all", "card_fields": CARD_FIELDS, "card_customFieldItems": "true"}
-        with_checklists = {"checklists": "all", "checklist_fields": "name,idCard,pos"} if checklists else {}
+        with_checklists = {"checklists": "all"} if checklists else {}
         path = f"boards/{segment(board)}"
         if cards:
             try:

@@ -115,10 +115,13 @@ class TrelloConnector:
     def _named(self, wanted: str, found: Sequence[Json]) -> Json:
         """The board that config means."""
         link = short_link(wanted)
-        known = [board for board in found if wanted in (board["id"], text(board, "name"))]
-        known += [board for board in found if link and link == board.get("shortLink")]
-        known.sort(key=lambda board: bool(board.get("closed")))
-        return known[0] if known else self._asked_for(wanted, link)
+        by_id = [board for board in found if wanted == board["id"] or (link and link == board.get("shortLink"))]
+        by_name = [board for board in found if wanted == text(board, "name")]
+        by_name = [board for board in by_name if not board.get("closed")] or by_name
+        if len(by_name) > 1 and not by_id:
+            links = " and ".join(sorted(text(board, "shortLink") for board in by_name))
+            raise SetupError(f'{len(by_name)} boards are called "{wanted}"', f"name the short link of one: {links}")
+        return next(iter(by_id or by_name), None) or self._asked_for(wanted, link)
 
     def _asked_for(self, wanted: str, link: str | None) -> Json:
         """A board that the account is no member of and may see all the same."""

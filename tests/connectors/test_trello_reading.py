@@ -384,6 +384,15 @@ def test_boards_by_id_short_link_address_and_name(world: TrelloWorld) -> None:
     assert listed(world, "Delivery", board.id) == ["Delivery"], "a board is read once, however often it is named"
 
 
+def test_a_name_that_several_boards_have_is_none(world: TrelloWorld) -> None:
+    twins = [world.site.new_board("Twin") for _ in range(2)]
+    with pytest.raises(SetupError, match=twins[1].short_link):
+        listed(world, "Twin")
+    assert listed(world, twins[0].short_link) == ["Twin"]
+    twins[1].closed = True
+    assert listed(world, "Twin") == ["Twin"], "one that is closed is not meant"
+
+
 def test_boards_of_a_workspace(world: TrelloWorld) -> None:
     acme = world.site.new_organization("acme")
     world.site.new_board("Delivery", organization=acme)
