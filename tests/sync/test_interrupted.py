@@ -49,10 +49,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
 
 @pytest.fixture
 def run(here: Town, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    def call(*arguments: str) -> int:
+    def call(*arguments: str, command: str = "run") -> int:
         monkeypatch.setenv("UNSTUCK_NOW", here.now)
         with pytest.raises(SystemExit) as stop:
-            cli.main(["run", *arguments])
+            cli.main([command, *arguments])
         return stop.value.code if isinstance(stop.value.code, int) else -1
 
     return call
@@ -103,6 +103,20 @@ def test_the_next_run_settles_a_write_whose_answer_never_came(
     here.edit(1, sponsor="Ada")
     assert run("--apply") == 0
     assert here.labels(1) == []  # it was known to be ours
+
+
+@pytest.mark.parametrize("back", [("undo", "1"), ("retire",)], ids=" ".join)
+def test_what_was_written_without_an_answer_is_taken_back_as_well(
+    here: Town, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, back: Sequence[str]
+) -> None:
+    here.add(1, sponsor="")
+    monkeypatch.setattr(Meddled, "dies", True)
+    run("--apply")
+    assert here.labels(1) == ["pmo-no-sponsor"]
+    monkeypatch.setattr(Meddled, "dies", False)
+    command, *arguments = back
+    assert run(*arguments, "--apply", command=command) == 0
+    assert here.labels(1) == []
 
 
 def test_the_next_run_settles_a_removal_whose_answer_never_came(
