@@ -161,7 +161,7 @@ class Machine(RuleBasedStateMachine):
         file = self.folder / "plan.json"
         planfile.save(file, done.report.plan, self.driver.ruleset.sha, self.now)
         rows = frozenset(planfile.Row.of(change) for change in done.report.plan.changes)
-        self.saved = (file, rows, self.driver.rules, self.now)
+        self.saved = (file, rows, self.driver.rules, self.now) if rows else None
         self.account(done)
 
     @precondition(lambda self: self.saved is not None)
@@ -203,13 +203,13 @@ class Machine(RuleBasedStateMachine):
     def settle(self, full: bool) -> None:
         """Law 3: after a run without faults the tools carry exactly what the rules say; the next writes nothing."""
         before = {name: tool.now for name, tool in self.tools.items()}
-        done = self.run({}, Wish("run", apply=True, full=full, force=EVERY_BRAKE))
+        done = self.run({}, Wish("run", apply=True, full=True, force=EVERY_BRAKE))
         assert done.report is not None
         assert not done.report.problems, done.report.problems
         self.account(done)
         assert not self.books.beliefs.open, "law 8: a write is without a result after a run without faults"
         self.books.check_settled(done, before, self.driver.rules)
-        again = self.run({}, Wish("run", apply=True, full=not full, force=EVERY_BRAKE))
+        again = self.run({}, Wish("run", apply=True, full=full, force=EVERY_BRAKE))
         for tool in self.tools.values():
             assert not tool.calls, f"law 3: the run after a settling one writes: {tool.calls}"
         self.account(again)

@@ -41,10 +41,12 @@ class Books:
 
     def back(self, run: int | None) -> TakenBack:
         """What the undo of a run, or a retirement, is to take off and put back on."""
+        unheard = {key: (self.pending[key], action) for key, action in self.beliefs.open.items()}
+        perhaps = {key for key, action in self.beliefs.open.items() if action == "add"} | self.beliefs.ours
         if run is None:
-            return TakenBack(frozenset(self.beliefs.ours))
-        last = {key: (by, action) for by, action, key in self.written}
-        off = {key for key, was in last.items() if was == (run, "add") and key in self.beliefs.ours}
+            return TakenBack(frozenset(perhaps))
+        last = {key: (by, action) for by, action, key in self.written} | unheard
+        off = {key for key, was in last.items() if was == (run, "add") and key in perhaps}
         on = {key for key, was in last.items() if was == (run, "remove")}
         return TakenBack(frozenset(off), frozenset(on), remembered=True)
 
