@@ -1,4 +1,4 @@
-"""What ought to be so, worked out anew: a small reading of three rules, and what anyone could know of whose labels are whose.
+"""What ought to be so, worked out anew: a small reading of two rules, and what anyone could know of whose is what.
 
 It shares no code with `rules/` or `sync/`. What it cannot know, because nobody could, it takes from the store: which
 writes of a killed run have no result (a label that shows may then be ours or a person's), and when a tool without
