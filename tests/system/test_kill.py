@@ -1,4 +1,4 @@
-"""Law 8, with the real command: killed (SIGKILL) again and again in the middle of pulls and writes, it still gets there.
+"""Law 8, with the real command: killed again and again in the middle of pulls and writes, it still gets there.
 
 `make soak` kills it 300 times.
 """

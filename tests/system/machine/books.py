@@ -84,7 +84,7 @@ class Books:
     def _got_far(self, done: Done) -> bool:
         """Whether a run that was killed came as far as to hear what people did."""
         left, known = done.left, self.beliefs
-        return (left.ours, left.vetoes, left.open) != (known.ours, known.vetoes, known.open)
+        return left.ours != known.ours or left.vetoes != known.vetoes or left.open != known.open
 
     # What a run is to know
 
@@ -198,22 +198,7 @@ class Books:
                     f"law 3: {name} {native_id} shows {set(shown)}, ours {ours}, the rules ask for {set(wanted)}, "
                     f"vetoed {vetoed}"
                 )
-                assert ours <= shown
-                written = {
-                    label for write in self.tools[name].log if write.native_id == native_id for label in write.add
-                }
-                assert (
-                    theirs
-                    == item.labels
-                    - ours
-                    - {
-                        label
-                        for write in self.tools[name].log
-                        if write.native_id == native_id
-                        for label in write.remove
-                    }
-                    - written
-                ), f"law 2: {native_id} had {set(item.labels)} and shows {set(shown)}"
+                assert ours <= shown, f"law 3: {name} {native_id} shows {set(shown)}, and ours are {ours}"
 
 
 def _labels(fresh: Fresh, done: Done, key: Key) -> frozenset[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,9 @@ from sync.store import Store, open_store
 from sync.summary import RunReport, Wish
 from tests.system.machine.model import Key, Row, Rules, Veto
 from tests.system.machine.tools import KINDS, TOKEN, Killed, Tool
+
+TALLY = Counter[str]()
+"""What happened to all drivers together, for those who watch."""
 
 EVERY_BRAKE = frozenset(brakes.NAMES)
 _CONFIG = """
@@ -75,7 +79,7 @@ class Left:
     """What a run left in the store."""
 
     rows: Mapping[tuple[str, str], Row]
-    ours: frozenset[Key]
+    ours: Set[Key]
     vetoes: Mapping[Key, Veto]
     open: Mapping[Key, str]
     """Writes without a result."""
@@ -148,6 +152,10 @@ class Driver:
                 for tool in self.tools.values():
                     tool.dead = True
             _wait_for_threads(self.tools)
+        TALLY["runs"] += 1
+        TALLY["killed runs"] += report is None
+        TALLY["runs that a brake stopped"] += bool(report and report.refused)
+        TALLY["writes"] += sum(write.changed_something for tool in self.tools.values() for write in tool.log)
         return Done(now, report, self.look())
 
     def look(self) -> Left:
