@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from connectors.base import Granularity
 from sync.summary import RunReport
 from tests.system.machine.driver import Done
 from tests.system.machine.model import EXEMPT, VETO, Beliefs, Key, Rules, Veto
@@ -41,14 +42,14 @@ class Books:
 
     def back(self, run: int | None) -> TakenBack:
         """What the undo of a run, or a retirement, is to take off and put back on."""
-        unheard = {key: (self.pending[key], action) for key, action in self.beliefs.open.items()}
         perhaps = {key for key, action in self.beliefs.open.items() if action == "add"} | self.beliefs.ours
         if run is None:
             return TakenBack(frozenset(perhaps))
-        last = {key: (by, action) for by, action, key in self.written} | unheard
-        off = {key for key, was in last.items() if was == (run, "add") and key in perhaps}
-        on = {key for key, was in last.items() if was == (run, "remove")}
-        return TakenBack(frozenset(off), frozenset(on), remembered=True)
+        last = {key: (by, action) for by, action, key in self.written}
+        mine = {key: action for key, (by, action) in last.items() if by == run}
+        mine |= {key: action for key, action in self.beliefs.open.items() if self.pending[key] == run}
+        off = frozenset(key for key, action in mine.items() if action == "add" and key in perhaps)
+        return TakenBack(off, frozenset(key for key, action in mine.items() if action == "remove"), remembered=True)
 
     def account(self, done: Done, rules: Rules, back: TakenBack | None = None) -> None:
         """Hold what a run did, and what it left in the store, against what could be known."""
@@ -66,6 +67,7 @@ class Books:
             assert not any(tool.log for tool in self.tools.values()), "something was written before people were heard"
         left, known = done.left, self.beliefs
         assert left.ours == known.ours, f"law 2: ours are {set(left.ours)}, and ought to be {known.ours}"
+        assert left.off == known.off, f"law 2: off are {set(left.off)}, and ought to be {known.off}"
         assert left.vetoes == known.vetoes, f"law 5: vetoes are {left.vetoes}, and ought to be {known.vetoes}"
 
     def _fresh(self, done: Done) -> Fresh:
@@ -84,27 +86,43 @@ class Books:
     def _got_far(self, done: Done) -> bool:
         """Whether a run that was killed came as far as to hear what people did."""
         left, known = done.left, self.beliefs
-        return left.ours != known.ours or left.vetoes != known.vetoes or left.open != known.open
+        return (
+            left.ours != known.ours or left.off != known.off or left.vetoes != known.vetoes or left.open != known.open
+        )
 
     # What a run is to know
 
     def _hear(self, done: Done, fresh: Fresh) -> None:
         opened = set(self.beliefs.open)
-        for key, action in self.beliefs.hear(fresh, done.left.rows, done.now):
+        for key, action in self.beliefs.hear(fresh, self._outdated(), done.left.rows, done.now):
             self.written.append((self.pending[key], action, key))
         for key in opened - self.beliefs.open.keys():
             del self.pending[key]
 
+    def _outdated(self) -> set[tuple[str, str]]:
+        """Collections whose copy does not show the file of now."""
+        return {(name, each) for name, tool in self.tools.items() for each in tool.outdated}
+
     def _undone(self, done: Done, fresh: Fresh, back: TakenBack) -> None:
         """What an undo takes off stays off, and what an earlier one kept off it lets go."""
         for key in back.off & self.beliefs.ours:
-            if key[2] in _labels(fresh, done, key):
+            if key[2] in self._labels(fresh, done, key):
                 known = self.beliefs.vetoes.get(key)
                 new = Veto(done.now + VETO, done.left.rows[key[:2]].status, "undo")
                 self.beliefs.vetoes[key] = replace(known, until=new.until) if known else new
         for key in back.on:
             if key in self.beliefs.vetoes and self.beliefs.vetoes[key].cause == "undo":
                 del self.beliefs.vetoes[key]
+
+    def _labels(self, fresh: Fresh, done: Done, key: Key) -> frozenset[str]:
+        """The labels that a run saw on an item, or that a copy carries on; those of one that went without a trace."""
+        row = done.left.rows[key[:2]]
+        place = (key[0], row.collection)
+        if place not in fresh or row.missing:
+            return frozenset()
+        item = fresh[place].items.get(key[1])
+        carried = {key[2]} if place in self._outdated() else set()
+        return (item.labels if item else row.labels) | carried
 
     def _keep_writes(self, done: Done) -> None:
         for name, tool in self.tools.items():
@@ -116,20 +134,26 @@ class Books:
 
     def _keep(self, source: str, write: Write, done: Done) -> None:
         """A write that had an answer: what it put on is ours, what it took off is not any more."""
-        for action, labels, effective in (
-            ("add", write.asked.add, write.add),
-            ("remove", write.asked.remove, frozenset(write.asked.remove)),
-        ):
-            for label in labels:
-                key = (source, write.native_id, label)
-                if key in done.left.open:
-                    continue
-                if write.changed_something:
+        for action, keys in zip(("add", "remove"), self._asked(source, write), strict=True):
+            for key in keys - done.left.open.keys():
+                if write.changed_something or self._is_whole(source):
                     self.written.append((done.run, action, key))
                 if action == "remove":
-                    self.beliefs.ours.discard(key)
-                elif label in effective:
-                    self.beliefs.ours.add(key)
+                    self.beliefs.took_off(key)
+                elif key[2] in write.add or self._is_whole(source):
+                    self.beliefs.put_on(key)
+
+    def _is_whole(self, source: str) -> bool:
+        return self.tools[source].kind.capabilities.writes is Granularity.COLLECTION
+
+    def _asked(self, source: str, write: Write) -> tuple[set[Key], set[Key]]:
+        """What was to go on and to come off, less what a copy only carries on."""
+        add, remove = (
+            {(source, write.native_id, label) for label in labels} for labels in (write.asked.add, write.asked.remove)
+        )
+        if self._is_whole(source):
+            return add - self.beliefs.ours, remove - self.beliefs.off
+        return add, remove
 
     # The laws
 
@@ -158,26 +182,25 @@ class Books:
             for write in tool.log:
                 assert (name, write.collection) in fresh, f"law 1: {name} {write.collection} did not answer in full"
                 assert not write.add or EXEMPT not in write.before, f"law 9: {write} although it was exempt by then"
-                for label in write.asked.remove:
-                    assert (name, write.native_id, label) in self.beliefs.ours, f"law 2: {label} was not ours: {write}"
-                for label in write.asked.add:
-                    assert (name, write.native_id, label) not in self.beliefs.vetoes, f"law 5: {label} again: {write}"
-                self._check_reason(name, write, done, fresh, rules, back)
+                add, remove = self._asked(name, write)
+                assert remove <= self.beliefs.ours, f"law 2: {remove - self.beliefs.ours} was not ours: {write}"
+                assert not add & self.beliefs.vetoes.keys(), f"law 5: a veto was passed over: {write}"
+                self._check_reason(write, (add, remove), self.wanted_of(name, write, done, fresh, rules), back)
 
     def _check_reason(
-        self, name: str, write: Write, done: Done, fresh: Fresh, rules: Rules, back: TakenBack | None
+        self, write: Write, asked: tuple[set[Key], set[Key]], wanted: frozenset[str], back: TakenBack | None
     ) -> None:
-        add, remove = (
-            {(name, write.native_id, label) for label in labels} for labels in (write.asked.add, write.asked.remove)
-        )
+        add, remove = asked
         if back:
             assert add <= back.on, f"put on without need: {write}"
             assert remove <= back.off, f"taken off without need: {write}"
             return
-        item = fresh[name, write.collection].items[write.native_id]
-        wanted = self.wanted(name, item, done, rules)
-        assert set(write.asked.add) <= wanted, f"law 3: {write}, and the rules ask for {set(wanted)}"
-        assert not wanted & set(write.asked.remove), f"law 3: {write}, and the rules ask for {set(wanted)}"
+        assert {label for *_, label in add} <= wanted, f"law 3: {write}, and the rules ask for {set(wanted)}"
+        assert not wanted & {label for *_, label in remove}, f"law 3: {write}, and the rules ask for {set(wanted)}"
+
+    def wanted_of(self, source: str, write: Write, done: Done, fresh: Fresh, rules: Rules) -> frozenset[str]:
+        """What the rules ask for on the item of a write, as the run saw it."""
+        return self.wanted(source, fresh[source, write.collection].items[write.native_id], done, rules)
 
     def wanted(self, source: str, item: Item, done: Done, rules: Rules) -> frozenset[str]:
         """What the rules ask for on an item."""
@@ -189,7 +212,7 @@ class Books:
         """Law 3: other people's labels, and exactly what the rules say, less what people took off."""
         for name, state in before.items():
             for native_id, item in state.items.items():
-                shown = self.tools[name].now.items[native_id].labels
+                shown = self.tools[name].shown(self.tools[name].now, item.collection).items[native_id].labels
                 ours = {label for source, of, label in self.beliefs.ours if (source, of) == (name, native_id)}
                 vetoed = {label for source, of, label in self.beliefs.vetoes if (source, of) == (name, native_id)}
                 theirs = shown - ours
@@ -199,21 +222,14 @@ class Books:
                     f"vetoed {vetoed}"
                 )
                 assert ours <= shown, f"law 3: {name} {native_id} shows {set(shown)}, and ours are {ours}"
-
-
-def _labels(fresh: Fresh, done: Done, key: Key) -> frozenset[str]:
-    """The labels that a run saw on an item; of one that went without a trace, those that it had when last seen."""
-    row = done.left.rows[key[:2]]
-    state = fresh.get((key[0], row.collection))
-    if state is None or row.missing:
-        return frozenset()
-    item = state.items.get(key[1])
-    return item.labels if item else row.labels
+                if self._is_whole(name):
+                    off = {label for source, of, label in self.beliefs.off if (source, of) == (name, native_id)}
+                    assert theirs == item.labels - ours - off, f"law 2: {item} is shown with {set(shown)}"
 
 
 def check_words(report: RunReport | None) -> None:
     """Law 13: a sentence for each failure, with its source, and no secret (law 10)."""
     for sentence in report.problems if report else ():
-        assert sentence.startswith(("cards: ", "rows: ")), f"law 13: {sentence}"
+        assert sentence.startswith(("cards: ", "rows: ", "files: ")), f"law 13: {sentence}"
         assert TOKEN not in sentence, "law 10"
         assert "bug" not in sentence, f"law 13: {sentence}"

@@ -44,6 +44,10 @@ token = { file = "token" }
 system = "by_item"
 tool = "rows"
 token = { file = "token" }
+[sources.files]
+system = "by_copy"
+tool = "files"
+token = { file = "token" }
 """
 
 
@@ -80,6 +84,8 @@ class Left:
 
     rows: Mapping[tuple[str, str], Row]
     ours: Set[Key]
+    off: Set[Key]
+    """Labels that came home into a file, and that its copy does not show any more."""
     vetoes: Mapping[Key, Veto]
     open: Mapping[Key, str]
     """Writes without a result."""
@@ -170,8 +176,11 @@ class Driver:
                 )
             }
             named = "SELECT i.source, i.native_id, t.label"
-            ours = frozenset(
-                connection.execute(f"{named} FROM ledger t JOIN item i ON i.id = t.item_id WHERE off_at IS NULL")
+            ours, off = (
+                frozenset(
+                    connection.execute(f"{named} FROM ledger t JOIN item i ON i.id = t.item_id WHERE {which} NULL")
+                )
+                for which in ("off_at IS", "off_at IS NOT")
             )
             vetoes = {
                 (source, native_id, label): Veto(datetime.fromisoformat(until), status, cause)
@@ -189,7 +198,7 @@ class Driver:
             assert connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
             assert not connection.execute("PRAGMA foreign_key_check").fetchall()
             last = connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()[0]
-        return Left(rows, ours, vetoes, opened, last)
+        return Left(rows, ours, off, vetoes, opened, last)
 
     def secrets_leaked(self) -> list[str]:
         """Files beside the config's own in which the token stands."""

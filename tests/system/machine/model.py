@@ -7,7 +7,7 @@ history was first seen in a status. Both are checked for being possible.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -93,13 +93,15 @@ class Beliefs:
     vetoes: dict[Key, Veto] = field(default_factory=dict)
     open: dict[Key, str] = field(default_factory=dict)
     """Writes without a result: `add` or `remove`."""
-
-    def copy(self) -> Beliefs:
-        return Beliefs(set(self.ours), dict(self.vetoes), dict(self.open))
+    home: set[Key] = field(default_factory=set)
+    """Labels of ours that came home: the file itself shows them, as somebody went on working in its copy."""
+    off: set[Key] = field(default_factory=set)
+    """Those of them that are to show in no copy any more, although the file still has them."""
 
     def hear(
         self,
         fresh: Mapping[tuple[str, str], State],
+        outdated: Collection[tuple[str, str]],
         rows: Mapping[tuple[str, str], Row],
         now: datetime,
     ) -> list[tuple[Key, str]]:
@@ -110,13 +112,38 @@ class Beliefs:
             if veto.until <= now or (row is not None and row.status != veto.status):
                 del self.vetoes[key]
         for (source, collection), state in fresh.items():
+            is_outdated = (source, collection) in outdated
             for native_id, item in state.of(collection).items():
+                if is_outdated:
+                    self._come_home(source, item)
                 for key in [key for key in self.ours if key[:2] == (source, native_id)]:
-                    if key[2] not in item.labels:
+                    if key[2] not in item.labels and (key in self.home or not is_outdated):
                         self.ours.discard(key)
+                        self.home.discard(key)
                         known = self.vetoes.get(key)
                         self.vetoes[key] = replace(known, until=now + VETO) if known else Veto(now + VETO, item.status)
         return settled
+
+    def _come_home(self, source: str, item: Item) -> None:
+        """A new file: what it shows of ours came home; what it does not show any more need not be taken off."""
+        for key in [key for key in self.ours | self.off if key[:2] == (source, item.native_id)]:
+            if key[2] in item.labels:
+                self.home.add(key)
+                self.ours.add(key)
+            elif key in self.off:
+                self.home.discard(key)
+            self.off.discard(key)
+
+    def put_on(self, key: Key) -> None:
+        """Our own write."""
+        self.ours.add(key)
+        self.off.discard(key)
+
+    def took_off(self, key: Key) -> None:
+        """Our own write. What the file itself shows must be kept off as long as it does."""
+        self.ours.discard(key)
+        if key in self.home:
+            self.off.add(key)
 
     def _settle(
         self, fresh: Mapping[tuple[str, str], State], rows: Mapping[tuple[str, str], Row]
@@ -132,6 +159,10 @@ class Beliefs:
             shows = key[2] in (item.labels if item else row.labels)
             if shows is (action == "add"):
                 settled.append((key, action))
-                (self.ours.add if shows else self.ours.discard)(key)
+                if shows:
+                    self.put_on(key)
+                else:
+                    for known in (self.ours, self.off, self.home):
+                        known.discard(key)
             del self.open[key]
         return settled

@@ -68,6 +68,22 @@ class State:
         return {native_id: item for native_id, item in self.items.items() if item.collection == collection}
 
 
+Content = frozenset[Item]
+
+
+def content(state: State, collection: str) -> Content:
+    """All that a file would hold of a collection."""
+    return frozenset(replace(item, changed=0) for item in state.of(collection).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A labelled copy."""
+
+    made_from: Content
+    labels: Mapping[str, frozenset[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One write of ours that the tool took: what it was asked for, and what that changed."""
@@ -116,10 +132,16 @@ class Tool:
         self.trouble = Trouble()
         self.dead = False
         self.steps = self.pages = self.writes_taken = 0
-        self.copies: dict[str, tuple[int, Mapping[str, frozenset[str]]]] = {}
-        """Labelled copies: collection -> the `changed` of the input that it was made from, and labels by item."""
+        self.copies: dict[str, Copy] = {}
+        """Labelled copies, by collection."""
         self.answered: dict[str, State] = {}
-        """Collections that gave all that was asked for in this run, and the state that they gave."""
+        """Collections that gave all that was asked for in this run, and the state that they gave, labels as shown."""
+        self.read: dict[str, State] = {}
+        """What each collection was pulled from last."""
+        self.outdated: set[str] = set()
+        """Those of them whose labelled copy was made from another input."""
+        self.applied = 0
+        """How often we began to write in this run."""
         self.calls: list[LabelChange] = []
         """All that we were asked to write in this run."""
         self.log: list[Write] = []
@@ -134,7 +156,7 @@ class Tool:
         """A new run."""
         self.trouble, self.dead = trouble, False
         self.steps = self.pages = self.writes_taken = 0
-        self.answered, self.calls, self.log = {}, [], []
+        self.answered, self.outdated, self.calls, self.log, self.applied = {}, set(), [], [], 0
 
     # People, and our own writes
 
@@ -157,6 +179,23 @@ class Tool:
             deleted[collection, native_id] = changed
         self.states.append(State(items, deleted, changed))
 
+    def bring_home(self, collection: str) -> None:
+        """The labelled copy becomes the input, as when a person goes on working in it."""
+        copy = self.copies.get(collection)
+        for native_id, item in self.now.of(collection).items():
+            if copy and native_id in copy.labels:
+                self.put(replace(item, labels=copy.labels[native_id]))
+
+    def shown(self, state: State, collection: str) -> State:
+        """What people see: the labelled copy if it is one of this very input, else the input."""
+        copy = self.copies.get(collection)
+        if copy is None or copy.made_from != content(state, collection):
+            return state
+        return replace(
+            state,
+            items={**state.items, **{each: replace(state.items[each], labels=on) for each, on in copy.labels.items()}},
+        )
+
     # What connectors ask of it
 
     def step(self) -> None:
@@ -173,6 +212,12 @@ class Tool:
         at = max(self.served_from, len(self.states) - 1 - self.trouble.late)
         self.served_from = at
         return self.states[at]
+
+    def notice_copy(self, collection: str, state: State) -> bool:
+        """Whether there is a copy of the collection that does not show this state of it."""
+        outdated = collection in self.copies and self.shown(state, collection) is state
+        (self.outdated.add if outdated else self.outdated.discard)(collection)
+        return outdated
 
     def write(self, change: LabelChange, collection: str, *, versioned: bool) -> ChangeResult:
         """Change the labels of one item, and no other label of it."""
@@ -194,6 +239,30 @@ class Tool:
             raise BusyError(f"the answer to {TOKEN} never came", "the next run goes on")
         labels = self.now.items[item.native_id].labels
         return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted(labels)), str(self.now.changed))
+
+    def make_copy(self, collection: str, changes: Sequence[LabelChange]) -> list[ChangeResult]:
+        """Make the labelled copy: the input, and these changes."""
+        state, before = self.now, self.shown(self.now, collection)
+        labels = {native_id: item.labels for native_id, item in state.of(collection).items()}
+        shown = self.copies[collection].labels if collection in self.copies else {}
+        results = []
+        for change in changes:
+            native_id = change.ref.native_id
+            if native_id not in labels:
+                results.append(ChangeResult(change.ref, Outcome.GONE, "it is not in the file any more"))
+                continue
+            was, add = before.items[native_id].labels, frozenset(change.add)
+            seen = shown.get(native_id, frozenset())
+            found = change.unless.among(was | seen) if change.unless else None
+            withheld = add - seen - was if found else frozenset()
+            labels[native_id] = is_ = (labels[native_id] | (add - withheld)) - {*change.remove}
+            if withheld:
+                results.append(ChangeResult(change.ref, Outcome.EXEMPT, f"{found} was put on; it gets no new label"))
+                continue
+            self.log.append(Write(native_id, collection, change, was, is_ - was, was - is_))
+            results.append(ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted(is_))))
+        self.copies[collection] = Copy(content(state, collection), labels)
+        return results
 
     def refuse_writes(self) -> None:
         """Fail if it takes no more writes in this run."""
@@ -231,8 +300,11 @@ class ToolConnector:
         return [Collection(each, f"Board {each}") for each in COLLECTIONS]
 
     def pull(self, collection: Collection, cursor: Cursor | None) -> Iterator[Page]:
-        state, name = self.tool.answer(), collection.native_id
+        name = collection.native_id
+        self.tool.read[name] = self.tool.answer()
+        state = self.tool.shown(self.tool.read[name], name)
         pages = self.pages(state, name, cursor)
+        outdated = self.tool.notice_copy(name, self.tool.read[name])
         for number, page in enumerate(pages, start=1):
             self.tool.step()
             last = number == len(pages)
@@ -247,7 +319,7 @@ class ToolConnector:
                 yield replace(page, complete=False, full=False)
             if last:
                 self.tool.answered[name] = state
-            yield replace(page, complete=last, full=last and self.is_full(cursor))
+            yield replace(page, complete=last, full=last and self.is_full(cursor), copy_outdated=last and outdated)
 
     def is_full(self, cursor: Cursor | None) -> bool:
         return cursor is None
@@ -291,6 +363,7 @@ class ToolConnector:
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
         if not self.setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
+        self.tool.applied += 1
         for change in changes:
             self.tool.calls.append(change)
             self.tool.step()
@@ -328,6 +401,29 @@ class ByItem(ToolConnector):
         return exempt(self.tool, change) or self.tool.write(change, collection, versioned=False)
 
 
+class ByCopy(ByItem):
+    """Is a file that is never written to: our labels show in a copy, which is always made as a whole."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(writes=Granularity.COLLECTION)
+
+    def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        if not self.setup.writable:
+            raise UnsafeError("this run may not write", "start it with --apply")
+        tool, name = self.tool, collection.native_id
+        tool.applied += 1
+        tool.calls += changes
+        tool.step()
+        if content(tool.read[name], name) != content(tool.now, name):
+            yield from (ChangeResult(each.ref, Outcome.STALE, "it was exported anew") for each in changes)
+            return
+        tool.refuse_writes()
+        results = tool.make_copy(name, changes)
+        if tool.trouble.unheard and tool.writes_taken == tool.trouble.writes:
+            raise BusyError("nobody knows whether the copy is in place", "the next run goes on")
+        tool.step()
+        yield from results
+
+
 def exempt(tool: Tool, change: LabelChange) -> ChangeResult | None:
     """An exemption that holds at the moment of writing: nothing goes on."""
     item = tool.now.items.get(change.ref.native_id)
@@ -335,4 +431,4 @@ def exempt(tool: Tool, change: LabelChange) -> ChangeResult | None:
     return ChangeResult(change.ref, Outcome.EXEMPT, f"{found} was put on; it is left alone") if found else None
 
 
-KINDS: dict[str, type[ToolConnector]] = {"by_label": ByLabel, "by_item": ByItem}
+KINDS: dict[str, type[ToolConnector]] = {"by_label": ByLabel, "by_item": ByItem, "by_copy": ByCopy}
