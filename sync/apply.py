@@ -328,7 +328,8 @@ class _Writer:
             self._finish_intents(connection, steps, result.outcome, message)
             return
         for intent in steps:
-            if change and (result.outcome is Outcome.DONE or self._is_ours(connection, change.item_id, intent)):
+            did = result.outcome is Outcome.DONE and intent.label not in result.already
+            if change and (did or self._is_ours(connection, change.item_id, intent)):
                 self._enter(connection, change.item_id, intent)
         self._finish_intents(connection, steps, result.outcome, "")
         self._keep_labels(connection, change, result)

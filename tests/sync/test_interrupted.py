@@ -14,7 +14,7 @@ from connectors.base import ChangeResult, Collection, Page
 from connectors.memory import MemoryConnector
 from connectors.model import Cursor, LabelChange
 from sync import cli
-from tests.sync.town import Town
+from tests.sync.town import LONG_AGO, Town
 
 
 class Meddled(MemoryConnector):
@@ -67,6 +67,19 @@ def test_a_label_that_a_person_puts_on_meanwhile_is_theirs(
     assert here.writes == []
     monkeypatch.setattr(Meddled, "before", None)
     here.edit(1, sponsor="Ada")
+    assert run("--apply") == 0
+    assert here.labels(1) == ["pmo-no-sponsor"]
+
+
+def test_a_label_that_a_person_puts_on_meanwhile_is_theirs_beside_one_that_we_put_on(
+    here: Town, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.add(1, sponsor="", status_since=LONG_AGO)
+    monkeypatch.setattr(Meddled, "before", lambda: unversioned(here, labels=["pmo-no-sponsor"]))
+    assert run("--apply") == 0
+    assert here.labels(1) == ["pmo-no-sponsor", "pmo-stuck-10d"]
+    monkeypatch.setattr(Meddled, "before", None)
+    here.edit(1, sponsor="Ada", status="Done", status_category="done")
     assert run("--apply") == 0
     assert here.labels(1) == ["pmo-no-sponsor"]
 

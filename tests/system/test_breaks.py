@@ -110,9 +110,17 @@ BREAKS = (
     Break(
         "2: labels that were there are adopted",
         "sync/apply.py",
-        "result.outcome is Outcome.DONE or self._is_ours",
-        "True or self._is_ours",
+        "if change and (did or self._is_ours",
+        "if change and (True or self._is_ours",
         "meanwhile",
+    ),
+    Break(
+        "2: a label that was there is adopted beside one of ours",
+        "sync/apply.py",
+        " and intent.label not in result.already",
+        "",
+        "beside_one_that_we_put_on",
+        "tests/sync/test_interrupted.py",
     ),
     Break(
         "3: labels stay when the cause is gone",

@@ -238,7 +238,8 @@ class Tool:
         if self.trouble.unheard and self.writes_taken == self.trouble.writes:
             raise BusyError(f"the answer to {TOKEN} never came", "the next run goes on")
         labels = self.now.items[item.native_id].labels
-        return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted(labels)), str(self.now.changed))
+        already = write.before & {*change.add}
+        return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted(labels)), str(self.now.changed), already)
 
     def make_copy(self, collection: str, changes: Sequence[LabelChange]) -> list[ChangeResult]:
         """Make the labelled copy: the input, and these changes."""
