@@ -47,6 +47,7 @@ troubles = st.builds(
     twice=st.booleans(),
     writes=st.none() | st.integers(0, 3),
     unheard=st.booleans(),
+    meddled=st.booleans(),
 )
 deaths = st.tuples(names, st.integers(1, 12)) | st.tuples(st.just("sql"), st.integers(1, 160))
 

@@ -117,6 +117,8 @@ class Trouble:
     """So many writes are taken, and then it fails …"""
     unheard: bool = False
     """… after it made the change, so that we do not hear of it."""
+    meddled: bool = False
+    """Right before our first write, a person puts the very label on the item that we are about to put there."""
     dies_at: int | None = None
     """The process is killed at this step of the connector: a page, or one half of a write."""
 
@@ -195,6 +197,12 @@ class Tool:
             state,
             items={**state.items, **{each: replace(state.items[each], labels=on) for each, on in copy.labels.items()}},
         )
+
+    def meddle(self, changes: Sequence[LabelChange], collection: str) -> None:
+        """A person is a moment faster than we are."""
+        item = self.now.items.get(changes[0].ref.native_id)
+        if self.trouble.meddled and item and item.collection == collection and changes[0].add:
+            self.put(replace(item, labels=item.labels | {changes[0].add[0]}))
 
     # What connectors ask of it
 
@@ -365,6 +373,7 @@ class ToolConnector:
         if not self.setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         self.tool.applied += 1
+        self.tool.meddle(changes, collection.native_id)
         for change in changes:
             self.tool.calls.append(change)
             self.tool.step()
