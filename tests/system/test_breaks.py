@@ -837,6 +837,14 @@ BREAKS = (
         "tests/connectors/test_msproject_writing.py",
     ),
     Break(
+        "anything in any order: what people put on a moment before us is adopted",
+        "sync/apply.py",
+        " and intent.label not in result.already",
+        "",
+        "whatever_happens",
+        "tests/system/test_machine.py",
+    ),
+    Break(
         "Jira's stand-in: any token is ours",
         "tests/fakes/jira/doors.py",
         "return self.site.us if token in self.tokens and self.tokens[token] is None else None",
