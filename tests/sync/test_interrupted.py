@@ -71,6 +71,25 @@ def test_a_label_that_a_person_puts_on_meanwhile_is_theirs(
     assert here.labels(1) == ["pmo-no-sponsor"]
 
 
+def test_a_write_that_was_lost_long_ago_makes_no_label_ours(
+    here: Town, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.add(1, sponsor="")
+    here.world = {**here.world, "outage": {"writes": 0}}
+    assert run("--apply") == 1  # what became of the write, nobody heard
+    here.world = {**here.world, "outage": {}}
+    assert run("--apply") == 0  # it was lost, and is written again
+    here.edit(1, sponsor="Ada")
+    assert run("--apply") == 0
+    here.edit(1, sponsor="")
+    monkeypatch.setattr(Meddled, "before", lambda: unversioned(here, labels=["pmo-no-sponsor"]))
+    assert run("--apply") == 0
+    monkeypatch.setattr(Meddled, "before", None)
+    here.edit(1, sponsor="Ada")
+    assert run("--apply") == 0
+    assert here.labels(1) == ["pmo-no-sponsor"]
+
+
 def test_a_label_that_a_person_puts_on_meanwhile_is_theirs_beside_one_that_we_put_on(
     here: Town, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,8 +140,9 @@ class Books:
                     self.written.append((done.run, action, key))
                 if action == "remove":
                     self.beliefs.took_off(key)
-                elif key[2] in write.add or self._is_whole(source):
+                elif key[2] in write.add or key in self.beliefs.lost or self._is_whole(source):
                     self.beliefs.put_on(key)
+                self.beliefs.lost.discard(key)
 
     def _is_whole(self, source: str) -> bool:
         return self.tools[source].kind.capabilities.writes is Granularity.COLLECTION

@@ -95,6 +95,8 @@ class Beliefs:
     """Writes without a result: `add` or `remove`."""
     home: set[Key] = field(default_factory=set)
     """Labels of ours that came home: the file itself shows them, as somebody went on working in its copy."""
+    lost: set[Key] = field(default_factory=set)
+    """Labels whose last write seems to have been lost. One that is there after all is taken for a late one of ours."""
     off: set[Key] = field(default_factory=set)
     """Those of them that are to show in no copy any more, although the file still has them."""
 
@@ -157,6 +159,9 @@ class Beliefs:
                 continue
             item = state.of(row.collection).get(key[1])
             shows = key[2] in (item.labels if item else row.labels)
+            self.lost.discard(key)
+            if action == "add" and not shows:
+                self.lost.add(key)
             if shows is (action == "add"):
                 settled.append((key, action))
                 if shows:
