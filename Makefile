@@ -5,13 +5,18 @@ BIN    := $(VENV)/bin
 APP    := $(VENV)/.app
 DEV    := $(VENV)/.dev
 
-.PHONY: run test check format bench clean
+.PHONY: run test soak check format bench clean
 
 run: $(APP)
 	@$(BIN)/python examples/run.py
 
 test: $(DEV)
 	$(BIN)/pytest -n auto
+
+# What is shortened in `test`, at its full length: docs/reliability.md. About half an hour.
+soak: $(DEV)
+	UNSTUCK_SOAK=1 $(BIN)/pytest -n 0 --log-cli-level=info tests/system/test_machine.py tests/system/test_kill.py
+	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/system/test_breaks.py
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

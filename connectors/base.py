@@ -150,6 +150,9 @@ class ChangeResult:
     """All labels on the item after the write, where they are known."""
     version: str | None = None
     """`WorkItem.version` after the write."""
+    already: frozenset[str] = frozenset()
+    """With done: labels of `LabelChange.add` that the item had right before the write. Somebody put them there since
+    the pull, so they do not become ours."""
 
 
 @dataclass(frozen=True, slots=True)

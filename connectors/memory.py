@@ -127,7 +127,8 @@ class MemoryConnector:
         record = {"by": "us", "item": change.ref.native_id, "add": [*change.add], "remove": [*change.remove]}
         world["log"].append(record)
         write_world(self._file, world)
-        return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted(labels)), version_of(entry))
+        already = frozenset(change.add) & frozenset(before)
+        return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted(labels)), version_of(entry), already)
 
 
 def read_world(file: Path) -> Json:

@@ -328,7 +328,8 @@ class _Writer:
             self._finish_intents(connection, steps, result.outcome, message)
             return
         for intent in steps:
-            if change and (result.outcome is Outcome.DONE or self._is_ours(connection, change.item_id, intent)):
+            did = result.outcome is Outcome.DONE and intent.label not in result.already
+            if change and (did or self._is_ours(connection, change.item_id, intent)):
                 self._enter(connection, change.item_id, intent)
         self._finish_intents(connection, steps, result.outcome, "")
         self._keep_labels(connection, change, result)
@@ -370,15 +371,19 @@ class _Writer:
         connection.execute("UPDATE ledger SET off_at = ? WHERE item_id = ? AND label = ?", (self.at, *which))
 
     def _is_ours(self, connection: sqlite3.Connection, item_id: int, intent: _Intent) -> bool:
-        """Whether a label that was already so is so through us: a person may have put the same one there just now."""
+        """Whether a label that was already so is so through us: a person may have put the same one there just now.
+
+        It is if our last write of it was lost, as far as we know: a tool may be late to show it.
+        """
         if self.whole or intent.action == "remove":
             return True
-        lost = connection.execute(
-            "SELECT 1 FROM journal WHERE item_id = ? AND label = ? AND action = 'add' AND id < ? "
-            "AND (result_at IS NULL OR result = 'lost')",
+        last = connection.execute(
+            "SELECT action = 'add' AND (result_at IS NULL OR result = 'lost') FROM journal "
+            "WHERE item_id = ? AND label = ? AND id < ? AND (result_at IS NULL OR result IN ('done', 'unchanged', "
+            "'lost')) ORDER BY id DESC LIMIT 1",
             (item_id, intent.label, intent.journal_id),
-        )
-        return lost.fetchone() is not None
+        ).fetchone()
+        return last is not None and bool(last[0])
 
     def _finish_intents(
         self, connection: sqlite3.Connection, intents: Iterable[_Intent], result: str, message: str

@@ -396,9 +396,11 @@ class _Pull:
         )
 
     def _mark_missing(self, connection: sqlite3.Connection, ref: ItemRef) -> None:
+        """Gone from this collection; where another has shown it since, it only moved."""
         done = connection.execute(
-            "UPDATE item SET missing_since = ? WHERE source = ? AND native_id = ? AND missing_since IS NULL",
-            (moment(self.terms.now), ref.source, ref.native_id),
+            "UPDATE item SET missing_since = ? WHERE source = ? AND native_id = ? AND collection = ? "
+            "AND missing_since IS NULL",
+            (moment(self.terms.now), ref.source, ref.native_id, self.collection.native_id),
         )
         self.report.vanished += done.rowcount
 

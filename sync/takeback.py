@@ -49,11 +49,15 @@ class Aim:
 
 
 def retiring(connection: sqlite3.Connection, source: str | None) -> Aim:
-    """Every label that we put and that is still ours, in one source or in all."""
+    """Every label that we put and that is still ours, in one source or in all.
+
+    Also one that a run put on whose answer never came: whether it is there, this run's pull will tell.
+    """
     off: dict[int, set[str]] = defaultdict(set)
     for item_id, label in connection.execute(
-        "SELECT l.item_id, l.label FROM ledger l JOIN item i ON i.id = l.item_id "
-        "WHERE l.off_at IS NULL AND (?1 IS NULL OR i.source = ?1)",
+        "WITH put AS (SELECT item_id, label FROM ledger WHERE off_at IS NULL "
+        "UNION SELECT item_id, label FROM journal WHERE action = 'add' AND result_at IS NULL) "
+        "SELECT put.item_id, put.label FROM put JOIN item i ON i.id = put.item_id WHERE (?1 IS NULL OR i.source = ?1)",
         (source,),
     ):
         off[item_id].add(label)
@@ -98,21 +102,24 @@ class _Step:
 
 
 def _steps(connection: sqlite3.Connection, run_id: int) -> Iterator[_Step]:
-    """What the run wrote, by item and label. A later write of ours, or a hand in the tool, is named."""
-    for item_id, source, native_id, key, action, label, rule, later, ours in connection.execute(
-        "SELECT j.item_id, i.source, i.native_id, i.key, j.action, j.label, j.rule, "
+    """What the run wrote, by item and label. A later write of ours, or a hand in the tool, is named.
+
+    What it wrote without an answer counts as written: whether that is so, the pull of the undo will tell.
+    """
+    for item_id, source, native_id, key, action, label, rule, is_open, later, ours in connection.execute(
+        "SELECT j.item_id, i.source, i.native_id, i.key, j.action, j.label, j.rule, j.result_at IS NULL, "
         "(SELECT max(run_id) FROM journal n WHERE n.item_id = j.item_id AND n.label = j.label AND n.id > j.id "
         " AND n.result = 'done'), "
         "(SELECT count(*) FROM ledger l WHERE l.item_id = j.item_id AND l.label = j.label AND l.off_at IS NULL "
         " AND l.run_id = j.run_id) "
         "FROM journal j JOIN item i ON i.id = j.item_id "
-        "WHERE j.run_id = ? AND j.result = 'done' ORDER BY j.item_id, j.label",
+        "WHERE j.run_id = ? AND (j.result = 'done' OR j.result_at IS NULL) ORDER BY j.item_id, j.label",
         (run_id,),
     ):
         changed_by = None
         if later is not None:
             changed_by = f"run {later} changed it since"
-        elif action == "add" and not ours:
+        elif action == "add" and not ours and not is_open:
             changed_by = "a person changed it since"
         yield _Step(item_id, ItemRef(source, native_id), key, action, label, rule, changed_by)
 

@@ -88,14 +88,14 @@ class BoardConnector:
 
     def _write(self, change: LabelChange) -> ChangeResult:
         path = f"/cards/{change.ref.native_id}"
-        before = set(self._get(path)["labels"])
+        before = frozenset(self._get(path)["labels"])
         after = sorted(before - {*change.remove} | {*change.add})
         if set(after) == before:
             return ChangeResult(change.ref, Outcome.UNCHANGED, "", tuple(after))
         if change.add and change.unless and (label := change.unless.among(before)):
             return ChangeResult(change.ref, Outcome.EXEMPT, f"{label} was put on; the card is left alone")
         self._ask("PUT", f"{path}/labels", after)
-        return ChangeResult(change.ref, Outcome.DONE, "", tuple(after))
+        return ChangeResult(change.ref, Outcome.DONE, "", tuple(after), already=before & {*change.add})
 
     def _get(self, target: str) -> Any:
         return self._ask("GET", target, None)

@@ -152,6 +152,9 @@ def send(
     length = {} if status == 204 else {"Content-Length": str(len(body))}
     for name, value in {**usual, **headers, **length}.items():
         handler.send_header(name, value)
-    handler.end_headers()
-    handler.wfile.write(body[: len(body) // 2] if cut else body)
+    try:
+        handler.end_headers()
+        handler.wfile.write(body[: len(body) // 2] if cut else body)
+    except OSError:  # whoever asked is not there any more
+        cut = True
     handler.close_connection = handler.close_connection or cut

@@ -14,7 +14,7 @@ from connectors.base import ChangeResult, Collection, Page
 from connectors.memory import MemoryConnector
 from connectors.model import Cursor, LabelChange
 from sync import cli
-from tests.sync.town import Town
+from tests.sync.town import LONG_AGO, Town
 
 
 class Meddled(MemoryConnector):
@@ -49,10 +49,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
 
 @pytest.fixture
 def run(here: Town, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    def call(*arguments: str) -> int:
+    def call(*arguments: str, command: str = "run") -> int:
         monkeypatch.setenv("UNSTUCK_NOW", here.now)
         with pytest.raises(SystemExit) as stop:
-            cli.main(["run", *arguments])
+            cli.main([command, *arguments])
         return stop.value.code if isinstance(stop.value.code, int) else -1
 
     return call
@@ -67,6 +67,38 @@ def test_a_label_that_a_person_puts_on_meanwhile_is_theirs(
     assert here.writes == []
     monkeypatch.setattr(Meddled, "before", None)
     here.edit(1, sponsor="Ada")
+    assert run("--apply") == 0
+    assert here.labels(1) == ["pmo-no-sponsor"]
+
+
+def test_a_write_that_was_lost_long_ago_makes_no_label_ours(
+    here: Town, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.add(1, sponsor="")
+    here.world = {**here.world, "outage": {"writes": 0}}
+    assert run("--apply") == 1  # what became of the write, nobody heard
+    here.world = {**here.world, "outage": {}}
+    assert run("--apply") == 0  # it was lost, and is written again
+    here.edit(1, sponsor="Ada")
+    assert run("--apply") == 0
+    here.edit(1, sponsor="")
+    monkeypatch.setattr(Meddled, "before", lambda: unversioned(here, labels=["pmo-no-sponsor"]))
+    assert run("--apply") == 0
+    monkeypatch.setattr(Meddled, "before", None)
+    here.edit(1, sponsor="Ada")
+    assert run("--apply") == 0
+    assert here.labels(1) == ["pmo-no-sponsor"]
+
+
+def test_a_label_that_a_person_puts_on_meanwhile_is_theirs_beside_one_that_we_put_on(
+    here: Town, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.add(1, sponsor="", status_since=LONG_AGO)
+    monkeypatch.setattr(Meddled, "before", lambda: unversioned(here, labels=["pmo-no-sponsor"]))
+    assert run("--apply") == 0
+    assert here.labels(1) == ["pmo-no-sponsor", "pmo-stuck-10d"]
+    monkeypatch.setattr(Meddled, "before", None)
+    here.edit(1, sponsor="Ada", status="Done", status_category="done")
     assert run("--apply") == 0
     assert here.labels(1) == ["pmo-no-sponsor"]
 
@@ -103,6 +135,20 @@ def test_the_next_run_settles_a_write_whose_answer_never_came(
     here.edit(1, sponsor="Ada")
     assert run("--apply") == 0
     assert here.labels(1) == []  # it was known to be ours
+
+
+@pytest.mark.parametrize("back", [("undo", "1"), ("retire",)], ids=" ".join)
+def test_what_was_written_without_an_answer_is_taken_back_as_well(
+    here: Town, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, back: Sequence[str]
+) -> None:
+    here.add(1, sponsor="")
+    monkeypatch.setattr(Meddled, "dies", True)
+    run("--apply")
+    assert here.labels(1) == ["pmo-no-sponsor"]
+    monkeypatch.setattr(Meddled, "dies", False)
+    command, *arguments = back
+    assert run(*arguments, "--apply", command=command) == 0
+    assert here.labels(1) == []
 
 
 def test_the_next_run_settles_a_removal_whose_answer_never_came(

@@ -84,6 +84,25 @@ def test_an_entry_that_cannot_be_read_is_not_gone(town: Town) -> None:
     assert len(town.unstuck("items", "--format", "json").json) == 3
 
 
+def test_an_item_that_moved_is_not_gone_though_its_old_collection_says_so(town: Town) -> None:
+    world = town.world
+    world["collections"].append({"native_id": "A1", "name": "Intake"})  # it is pulled before B1
+    town.world = world
+    town.add(1, sponsor="")
+    town.add(2)
+    town.unstuck("run", "--apply")
+    town.edit(1, collection="A1")
+    world = town.world
+    world["changed"] += 1
+    world["deleted"].append({"native_id": "1", "collection": "B1", "changed": world["changed"]})
+    town.world = world
+    town.unstuck("run", "--apply")
+    assert [item["key"] for item in town.unstuck("items", "--format", "json").json] == ["APP-1", "APP-2"]
+    town.edit(1, sponsor="Ada")
+    town.unstuck("run", "--apply")
+    assert town.labels(1) == []
+
+
 # 2. We touch only what is ours
 
 
