@@ -718,8 +718,8 @@ BREAKS = (
     Break(
         "9: connectors are not told what exempts",
         "sync/apply.py",
-        "change.version, self.guard.unless)",
-        "change.version)",
+        "change.version, self.guard.unless, self._reasons",
+        "change.version, None, self._reasons",
         "exempts_after_the_pull_is_noticed",
     ),
     Break(
