@@ -44,6 +44,8 @@ class Capabilities:
     """Incremental pages name items that were deleted; otherwise only a full pull shows what vanished."""
     conditional_writes: bool = False
     """`LabelChange.version` is honoured: a write onto a newer item is refused as stale."""
+    batch: int = 1
+    """How many items one request writes. The core hands over as many at once, or more."""
     label_max_length: int | None = None
     label_forbids: str = ""
     """Characters that a label cannot hold in this tool."""
@@ -153,6 +155,9 @@ class ChangeResult:
     already: frozenset[str] = frozenset()
     """With done: labels of `LabelChange.add` that the item had right before the write. Somebody put them there since
     the pull, so they do not become ours."""
+    cursor: Cursor | None = None
+    """Where a later pull goes on from, if nothing but our writes changed the collection since it was pulled in this
+    run, and all of them up to this one are told of: so that our own writes are not pulled as news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,18 @@ class Notice:
 
     level: Literal["fine", "warning", "problem"]
     text: str
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A connector to a tool in which labels need something that a person, or this, must first put there."""
+
+    def prepare(self, collection: Collection, *, really: bool) -> Sequence[str]:
+        """Put there what labels need and what is missing, named one by one; unless `really`, only name it.
+
+        Asked for by a person, for a collection that the person named; never part of a run.
+        """
+        ...
 
 
 @runtime_checkable

@@ -522,6 +522,18 @@ class ConnectorContract:
         assert done.outcome is Outcome.DONE, "a write onto the item as it was pulled is refused"
         assert done.version in (None, self.pull(world, board).items[item].version), "the version after is not this one"
 
+    def test_what_somebody_put_on_meanwhile_is_told(self, world: World) -> None:
+        self.only_if_it_writes()
+        is_file = self.connector.capabilities.writes is Granularity.COLLECTION
+        self.only_if(not is_file, "nobody edits a labelled copy while it is made")
+        board = world.new_collection("Board")
+        item = world.new_item(board, "Item")
+        self.pull(world, board)
+        world.put_label(item, "pmo-theirs")
+        result = self.apply(world, board, LabelChange(ref(world, item), add=("pmo-ours", "pmo-theirs")))[0]
+        assert result.outcome is Outcome.DONE, f"one label was still to be put on, and that is {result.outcome}"
+        assert result.already == {"pmo-theirs"}, "a label that a person put on before the write is taken for ours"
+
     def test_an_exemption_holds_at_the_moment_of_writing(self, world: World) -> None:
         self.only_if_it_writes()
         board = world.new_collection("Board")

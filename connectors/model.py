@@ -158,6 +158,9 @@ class LabelChange:
     """`WorkItem.version` as it was when the change was planned; `None` writes unconditionally."""
     unless: Exempting | None = None
     """Put nothing on if the item carries such a label at the moment of writing: see `Connector.apply`."""
+    reasons: Mapping[str, str] | None = None
+    """Every label of ours that the item carries after this change, and why, in a sentence; `None` if that is not told.
+    For tools that show it beside the labels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ BUILTIN = {
     "jira": "connectors.jira:JiraConnector",
     "memory": "connectors.memory:MemoryConnector",
     "msproject": "connectors.msproject:MSProjectConnector",
+    "smartsheet": "connectors.smartsheet:SmartsheetConnector",
     "trello": "connectors.trello:TrelloConnector",
 }
 """The same as the entry points in pyproject.toml (a test compares them); reading metadata would cost every start."""

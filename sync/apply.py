@@ -35,7 +35,8 @@ _GRACE = 15.0
 """How long a source may take to finish the write in hand once it was asked to stop, in seconds."""
 
 PIECE = 100
-"""Changes that are handed to a connector at once; before each piece, files of exemptions are read again."""
+"""Changes that are handed to a connector at once, unless it writes more in one request; before each piece, files of
+exemptions are read again."""
 _WRITTEN = (Outcome.DONE, Outcome.UNCHANGED)
 
 
@@ -117,7 +118,8 @@ def _grouped(plan: Plan) -> dict[tuple[str, str], list[PlannedChange]]:
 
 def _pieces(changes: Sequence[PlannedChange], connector: Connector) -> Iterator[Sequence[PlannedChange]]:
     """What is handed to a connector at once; a labelled copy is one piece."""
-    size = max(1, len(changes)) if connector.capabilities.writes is Granularity.COLLECTION else PIECE
+    can = connector.capabilities
+    size = max(1, len(changes)) if can.writes is Granularity.COLLECTION else max(PIECE, can.batch)
     for at in range(0, max(1, len(changes)), size):
         yield changes[at : at + size]
 
@@ -220,6 +222,7 @@ class _Writer:
         try:
             with self.store.transaction() as connection:
                 self._record(connection, self.planned.get(result.ref), result, self.intents)
+                self._move_cursor(connection, result)
         except (sqlite3.Error, Stop):
             raise
         except Exception as error:  # noqa: BLE001 - a result that is none is the connector's fault
@@ -262,7 +265,19 @@ class _Writer:
         return _Intent(row.lastrowid or 0, action, label, rule, text)
 
     def _as_change(self, change: PlannedChange) -> LabelChange:
-        return LabelChange(change.ref, change.add, change.remove, change.version, self.guard.unless)
+        return LabelChange(
+            change.ref, change.add, change.remove, change.version, self.guard.unless, self._reasons_after(change)
+        )
+
+    def _reasons_after(self, change: PlannedChange) -> dict[str, str]:
+        """Label -> why, for all of ours that the item carries once it is written."""
+        ours: dict[str, str] = dict(
+            self.store.connection.execute(
+                "SELECT label, reason FROM ledger WHERE item_id = ? AND off_at IS NULL", (change.item_id,)
+            )
+        )
+        ours |= {label: "; ".join(reason.text for reason in change.reasons[label]) for label in change.add}
+        return {label: text for label, text in sorted(ours.items()) if label not in change.remove}
 
     def _whole_copy(self, planned: Mapping[ItemRef, PlannedChange]) -> list[LabelChange]:
         """All that the labelled copy is to show beyond its input: what is ours already, and what is planned.
@@ -337,6 +352,14 @@ class _Writer:
             self.report.items += 1
             self.report.added += len(change.add)
             self.report.removed += len(change.remove)
+
+    def _move_cursor(self, connection: sqlite3.Connection, result: ChangeResult) -> None:
+        """What we wrote ourselves need not be pulled; a collection that is to be read anew stays so."""
+        if result.cursor is not None:
+            connection.execute(
+                "UPDATE collection SET cursor = ? WHERE source = ? AND native_id = ? AND cursor IS NOT NULL",
+                (result.cursor.value, self.source, self.collection.native_id),
+            )
 
     def _keep_labels(self, connection: sqlite3.Connection, change: PlannedChange | None, result: ChangeResult) -> None:
         """Put the labels of now onto the stored item.

@@ -113,6 +113,9 @@ def _verify(copy: Path, store: Path) -> None:
     with sqlite_in_words(store), closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         wrong = damage(connection)
+        is_empty = not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    if is_empty:  # the very first run has just begun
+        raise InvalidStop(f"{store}: there is no store yet; `unstuck run` makes it.")
     if wrong is not None:
         raise InvalidStop(f"{store}: is damaged ({wrong}), and was not backed up; restore it from an earlier backup.")
 

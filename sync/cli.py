@@ -66,12 +66,22 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
 
 
 @unstuck.command()
-@click.argument("folder", type=_PATH)
-def init(folder: Path) -> None:
+@click.argument("folder", type=_PATH, required=False)
+@click.option("--sheet", multiple=True, metavar="NAME", help="Instead: add the columns for labels to this sheet.")
+@click.option("--apply", "apply_", is_flag=True, help="With --sheet: add them. Without it, only show them.")
+@click.pass_obj
+def init(config: Path | None, folder: Path | None, sheet: tuple[str, ...], apply_: bool) -> None:
     """Write a commented config.toml and the rule files into FOLDER."""
-    from sync.commands import first
+    if (folder is None) is not bool(sheet) or (apply_ and not sheet):
+        raise click.UsageError("Name either a FOLDER to write into, or with --sheet the sheets to add columns to.")
+    if folder is not None:
+        from sync.commands import first
 
-    first.init(folder)
+        first.init(folder)
+    else:
+        from sync.commands import preparing
+
+        sys.exit(preparing.prepare(config, sheet, apply_))
 
 
 @unstuck.command()

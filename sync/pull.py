@@ -289,6 +289,8 @@ class _Pull:
             )
         }
         self.present = sum(not missing for _, _, missing in self.unseen.values())
+        self.deleted = 0
+        """Items that were there, and of which the tool said in this pull that they are gone."""
 
     def take(self, page: Page) -> None:
         """Store a page, in one transaction."""
@@ -296,7 +298,7 @@ class _Pull:
             self._store_page(connection, page)
             if page.complete:
                 self.complete = True
-                self._finish(connection, page, self.present)
+                self._finish(connection, page)
 
     def end(self) -> None:
         """The last page was given."""
@@ -312,12 +314,13 @@ class _Pull:
         seen_at = page.as_of or self.terms.now
         self._store_items(connection, page.items, seen_at)
         self._store_transitions(connection, page.transitions, "tool")
-        for ref in page.deleted:
-            self._mark_missing(connection, ref)
+        self._mark_missing(connection, page.deleted)
         self.skipped = self.skipped or bool(page.skipped)
         for sentence in page.skipped:
             self.report.problems.append(placed(self.source.name, self.collection, redacted(sentence)))
-        if page.cursor is not None:  # all before it was read as config says now: a first pull may take several runs
+        if self._is_too_much(self.deleted):  # it is asked anew, and what it says is gone is looked at again
+            self._remember(connection, cursor=None)
+        elif page.cursor is not None:  # all before it was read as config says now: a first pull may take several runs
             self._remember(connection, cursor=page.cursor.value, fingerprint=self.source.fingerprint)
 
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
@@ -395,20 +398,23 @@ class _Pull:
             ],
         )
 
-    def _mark_missing(self, connection: sqlite3.Connection, ref: ItemRef) -> None:
-        """Gone from this collection; where another has shown it since, it only moved."""
-        done = connection.execute(
-            "UPDATE item SET missing_since = ? WHERE source = ? AND native_id = ? AND collection = ? "
-            "AND missing_since IS NULL",
-            (moment(self.terms.now), ref.source, ref.native_id, self.collection.native_id),
-        )
-        self.report.vanished += done.rowcount
+    def _mark_missing(self, connection: sqlite3.Connection, deleted: Sequence[ItemRef]) -> None:
+        """What the tool says is gone, unless that is too much in one pull to be believed."""
+        places = [(ref.source, ref.native_id, self.collection.native_id) for ref in deleted]
+        here = "source = ? AND native_id = ? AND collection = ? AND missing_since IS NULL"
+        known = [place for place in places if connection.execute(f"SELECT 1 FROM item WHERE {here}", place).fetchone()]
+        self.deleted += len(known)
+        if self._is_too_much(self.deleted):
+            return
+        now = moment(self.terms.now)
+        connection.executemany(f"UPDATE item SET missing_since = ? WHERE {here}", [(now, *place) for place in known])
+        self.report.vanished += len(known)
 
     # The end of a pull
 
-    def _finish(self, connection: sqlite3.Connection, page: Page, present: int) -> None:
+    def _finish(self, connection: sqlite3.Connection, page: Page) -> None:
         gone = [item_id for item_id, _, missing in self.unseen.values() if not missing] if page.full else []
-        if self._shrank(present, len(gone)):
+        if self._shrank(max(len(gone), self.deleted)):
             self._remember(connection, cursor=None)
             return
         now = moment(self.terms.now)
@@ -428,14 +434,19 @@ class _Pull:
         )
         self.report.fresh.append(self.collection.native_id)
 
-    def _shrank(self, present: int, gone: int) -> bool:
-        """Whether too much went at once to be believed. The cursor is then dropped, so that it is asked anew."""
+    def _is_too_much(self, gone: int) -> bool:
+        """Whether so many items went at once that it is not to be believed."""
         limits = self.terms.brakes.of(self.source.name)
-        if self.terms.accept_shrink or present < limits.least or gone <= limits.shrink * present:
+        return not self.terms.accept_shrink and self.present >= limits.least and gone > limits.shrink * self.present
+
+    def _shrank(self, gone: int) -> bool:
+        """Whether too much went at once. The cursor is then dropped, so that it is asked anew."""
+        if not self._is_too_much(gone):
             return False
         self.report.shrunk.append(
-            f"{self.source.name}: {self.collection.name} shrank from {present} items to {present - gone}, more than "
-            f"the {limits.shrink:.0%} that [brakes] shrink allows; none is taken for gone. "
+            f"{self.source.name}: {self.collection.name} shrank from {self.present} items to {self.present - gone}, "
+            f"more than the {self.terms.brakes.of(self.source.name).shrink:.0%} that [brakes] shrink allows; they are "
+            "not taken for gone. "
             "If that is right, run once with --force shrink."
         )
         return True

@@ -56,7 +56,7 @@ class Writer:
             self._put(change.ref.native_id, delta(add, remove))
         except ConnectorError as error:
             return ChangeResult(change.ref, *self._became(error))
-        return ChangeResult(change.ref, Outcome.DONE, "", after)
+        return ChangeResult(change.ref, Outcome.DONE, "", after, already=frozenset(change.add) & before)
 
     def _left_alone(self, change: LabelChange, issue: Json, labels: Set[str]) -> tuple[Outcome, str] | None:
         """Why the issue as it is now is not to be written, if it is not."""

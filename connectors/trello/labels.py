@@ -64,7 +64,8 @@ class Labeller:
             if written or (refusal := self._why_refused(error)) is None:
                 raise
             return ChangeResult(change.ref, Outcome.REFUSED, refusal)
-        return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted({*on, *adds} - {*removes})))
+        already = frozenset(label for label in change.add if label.strip() in on)
+        return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted({*on, *adds} - {*removes})), already=already)
 
     def _why_refused(self, error: ConnectorError) -> str | None:
         """The sentence for what Trello will not do, if it is about this board and not about us or the day."""

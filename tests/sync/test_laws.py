@@ -64,6 +64,25 @@ def test_a_collection_that_shrank_sharply_is_not_believed(town: Town) -> None:
     assert town.labels(1) == []
 
 
+def test_deletions_that_a_tool_tells_of_are_not_believed_either_if_they_are_too_many(town: Town) -> None:
+    for number in range(1, 21):
+        town.add(number, sponsor="" if number < 3 else "Ada")
+    assert town.unstuck("run", "--apply").code == 0
+    world = town.world
+    for number in range(2, 12):
+        world["changed"] += 1
+        world["deleted"].append({"native_id": str(number), "collection": "B1", "changed": world["changed"]})
+    world["items"] = [item for item in world["items"] if not 2 <= int(item["native_id"]) < 12]
+    town.world = world
+    for _ in range(2):
+        said = town.unstuck("run", "--apply")
+        assert said.code == 3
+        assert "shrank from 20 items to 10" in said.err
+    assert len(town.unstuck("items", "--format", "json").json) == 20
+    assert town.unstuck("run", "--apply", "--force", "shrink").code == 0
+    assert len(town.unstuck("items", "--format", "json").json) == 10
+
+
 def test_an_item_that_vanished_is_kept_and_comes_back_as_itself(town: Town) -> None:
     labelled(town)
     world = town.world

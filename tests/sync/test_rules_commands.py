@@ -291,6 +291,7 @@ id = "crowded"
 label = "pmo-crowded"
 says = "crowded"
 when = { sql = "json_array_length(title) > 2" }
+rollout = "now"
 """
 
 

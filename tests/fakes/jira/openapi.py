@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from jsonschema import Draft202012Validator
@@ -25,6 +25,9 @@ Json = Any
 class Judge:
     """Give it to `Jira(judge=…)`; afterwards `complaints` is to be empty, and `judged` is not."""
 
+    prefix: ClassVar[re.Pattern[str]] = PATHS
+    """The path that the description has is the group of this."""
+
     def __init__(self, description: Path) -> None:
         self.paths, self._strict, self._lenient = read(description)
         self.complaints: list[str] = []
@@ -32,7 +35,7 @@ class Judge:
         """Operations that were asked for and answered, as `GET /rest/api/3/field`."""
 
     def __call__(self, request: Request, answer: Answer) -> None:
-        match = PATHS.fullmatch(request.path)
+        match = self.prefix.fullmatch(request.path)
         path = self._template(match[1]) if match else None
         if path is None:
             return  # the description is a part of the vendor's: it does not have every path
@@ -104,7 +107,7 @@ def meant(text: str, schema: Json) -> object:
         return [meant(one, schema.get("items", {})) for one in text.split(",")]
     if kind == "boolean" and text in ("true", "false"):
         return text == "true"
-    if kind == "integer" and re.fullmatch(r"-?\d+", text):
+    if kind in ("integer", "number") and re.fullmatch(r"-?\d+", text):
         return int(text)
     return text
 
