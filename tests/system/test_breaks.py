@@ -109,8 +109,8 @@ BREAKS = (
     Break(
         "1: an item that moved is gone from where it is now",
         "sync/pull.py",
-        'AND collection = ? "',
-        'AND ? IS NOT NULL "',
+        "AND collection = ? AND missing",
+        "AND ? IS NOT NULL AND missing",
         "is_not_gone_though",
         "tests/sync/test_laws.py",
     ),
