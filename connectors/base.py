@@ -8,7 +8,7 @@ the core does. A connector can do nothing until its `capabilities` say that it c
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -158,6 +158,14 @@ class ChangeResult:
     cursor: Cursor | None = None
     """Where a later pull goes on from, if nothing but our writes changed the collection since it was pulled in this
     run, and all of them up to this one are told of: so that our own writes are not pulled as news."""
+
+
+def exempted(change: LabelChange, labels: Iterable[str], what: str = "item") -> ChangeResult | None:
+    """The result for an item that a person has exempted, also if that was after the pull; None if nobody has."""
+    if found := change.exempted_by(labels):
+        told = f'"{found}" was put on, so the {what} is left alone; the next run takes that into account'
+        return ChangeResult(change.ref, Outcome.EXEMPT, told)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from connectors.base import (
     Outcome,
     Page,
     SourceSetup,
+    exempted,
 )
 from connectors.errors import BusyError, GoneError, InputError, SetupError, UnsafeError
 from connectors.model import Certainty, Cursor, ItemRef, LabelChange, StatusCategory, Transition, WorkItem
@@ -112,11 +113,11 @@ class MemoryConnector:
         if entry is None:
             return ChangeResult(change.ref, Outcome.GONE, "the item is not in the tool any more; nothing is to be done")
         before = list(entry.get("labels", ()))
-        labels = changed_labels(before, change)
+        labels = change.applied_to(before)
         if labels == before:  # before anything else: what is so already cannot be stale
             return ChangeResult(change.ref, Outcome.UNCHANGED, "", tuple(sorted(before)), version_of(entry))
-        if exempt := exempted(before, change):
-            return ChangeResult(change.ref, Outcome.EXEMPT, exempt)
+        if exempt := exempted(change, before):
+            return exempt
         if refusal := why_not(entry, change):
             return ChangeResult(change.ref, *refusal)
         if self._writes >= world["outage"].get("writes", self._writes + 1):
@@ -127,8 +128,9 @@ class MemoryConnector:
         record = {"by": "us", "item": change.ref.native_id, "add": [*change.add], "remove": [*change.remove]}
         world["log"].append(record)
         write_world(self._file, world)
-        already = frozenset(change.add) & frozenset(before)
-        return ChangeResult(change.ref, Outcome.DONE, "", tuple(sorted(labels)), version_of(entry), already)
+        return ChangeResult(
+            change.ref, Outcome.DONE, "", tuple(sorted(labels)), version_of(entry), change.already_on(before)
+        )
 
 
 def read_world(file: Path) -> Json:
@@ -382,18 +384,6 @@ def version_of(entry: Json) -> str:
 def is_at(entry: Json, collection: Collection, ref: ItemRef) -> bool:
     """Whether the entry is this very item, in this collection."""
     return str(entry["native_id"]) == ref.native_id and str(entry["collection"]) == collection.native_id
-
-
-def changed_labels(labels: Sequence[str], change: LabelChange) -> list[str]:
-    """The labels after a change, in the tool's order; the same list if there is nothing to change."""
-    kept = [label for label in labels if label not in change.remove]
-    return kept + [label for label in dict.fromkeys(change.add) if label not in kept]
-
-
-def exempted(labels: Sequence[str], change: LabelChange) -> str | None:
-    """Why nothing is put on an item that a person has exempted, also if that was after the pull."""
-    found = change.unless.among(labels) if change.unless and change.add else None
-    return f'"{found}" was put on, so the item is left alone; the next run takes that into account' if found else None
 
 
 def why_not(entry: Json, change: LabelChange) -> tuple[Outcome, str] | None:

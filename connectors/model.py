@@ -162,6 +162,19 @@ class LabelChange:
     """Every label of ours that the item carries after this change, and why, in a sentence; `None` if that is not told.
     For tools that show it beside the labels."""
 
+    def applied_to(self, labels: Iterable[str]) -> list[str]:
+        """The labels after the change: other people's in their order, and the same if there is nothing to change."""
+        kept = [label for label in labels if label not in self.remove]
+        return kept + [label for label in dict.fromkeys(self.add) if label not in kept]
+
+    def exempted_by(self, labels: Iterable[str]) -> str | None:
+        """The one of these labels that keeps the change from putting anything on, if one does."""
+        return self.unless.among(labels) if self.unless and self.add else None
+
+    def already_on(self, labels: Iterable[str]) -> frozenset[str]:
+        """What is to be put on and is there, for `ChangeResult.already`."""
+        return frozenset(self.add).intersection(labels)
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+from sync.hosts import is_local
+
 SECONDS = 10
 _REDIRECTS = 3
 
@@ -26,14 +27,9 @@ def mistake(url: str) -> str | None:
         return "is no URL; copy the whole of it from the monitoring service"
     if parts.username or parts.password:
         return "must not carry a user and password; use a URL of its own for this check"
-    if parts.scheme == "http" and host not in LOOPBACK:
+    if parts.scheme == "http" and not is_local(url):
         return f"goes to {host} without encryption; write https"
     return None
-
-
-def is_local(url: str) -> bool:
-    """Whether it stays on this machine."""
-    return urlsplit(url).hostname in LOOPBACK
 
 
 def send(url: str, *, fine: bool) -> str | None:

@@ -14,6 +14,7 @@ from sync import findings, log, told
 from sync.clock import Clock
 from sync.config import Config, Source
 from sync.durations import spoken
+from sync.hosts import is_local
 from sync.lanes import Cut, Lane, side_by_side
 from sync.opened import Opened
 from sync.pull import SourcePull, SourceReport, Step, Terms, regrade, steps
@@ -23,8 +24,6 @@ from sync.summary import RunReport, Wish
 
 _GRACE = 5.0
 """How long a source may take to finish the page in hand once it was asked to stop, in seconds."""
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def chosen(config: Config, wish: Wish) -> list[Source]:
@@ -40,10 +39,10 @@ def chosen(config: Config, wish: Wish) -> list[Source]:
 def refuse_rehearsal(sources: Sequence[Source], clock: Clock) -> None:
     """While the clock is made up, no label goes to a host beyond this one."""
     for source in sources:
-        host = urlsplit(str(source.setup.options.get("base_url") or "")).hostname
-        if clock.rehearsal and host is not None and host not in _LOOPBACK:
+        url = str(source.setup.options.get("base_url") or "")
+        if clock.rehearsal and url and not is_local(url):
             raise UnsafeStop(
-                f"{source.name}: no label is written to {host} while UNSTUCK_NOW sets the clock; "
+                f"{source.name}: no label is written to {urlsplit(url).hostname} while UNSTUCK_NOW sets the clock; "
                 "unset it, or plan only."
             )
 

@@ -92,10 +92,6 @@ class Http:
         """The JSON of a PUT, or `None` where that is nothing. A PUT is repeated: it must say what is to be so."""
         return self._json(self.send("PUT", path, params=params, body=body))
 
-    def delete(self, path: str, *, params: Params | None = None) -> Any:
-        """The JSON of a DELETE, or `None`. It is repeated; if the first attempt did it, that is a `GoneError`."""
-        return self._json(self.send("DELETE", path, params=params))
-
     def send(
         self,
         method: str,

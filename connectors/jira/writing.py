@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-from connectors.base import ChangeResult, Outcome
+from connectors.base import ChangeResult, Outcome, exempted
 from connectors.errors import AccessError, BusyError, ConnectorError, GoneError, SetupError
 from connectors.jira.parse import UNREADABLE
 from connectors.jira.pulling import project_of
@@ -50,23 +50,25 @@ class Writer:
         after = tuple(sorted({*before, *add} - {*remove}))
         if not add and not remove:
             return ChangeResult(change.ref, Outcome.UNCHANGED, "", after)
-        if left_alone := self._left_alone(change, issue, before) or refused_labels(add):
-            return ChangeResult(change.ref, *left_alone)
+        if left_alone := self._left_alone(change, issue, before, add):
+            return left_alone
         try:
             self._put(change.ref.native_id, delta(add, remove))
         except ConnectorError as error:
             return ChangeResult(change.ref, *self._became(error))
-        return ChangeResult(change.ref, Outcome.DONE, "", after, already=frozenset(change.add) & before)
+        return ChangeResult(change.ref, Outcome.DONE, "", after, already=change.already_on(before))
 
-    def _left_alone(self, change: LabelChange, issue: Json, labels: Set[str]) -> tuple[Outcome, str] | None:
-        """Why the issue as it is now is not to be written, if it is not."""
+    def _left_alone(
+        self, change: LabelChange, issue: Json, labels: Set[str], add: Sequence[str]
+    ) -> ChangeResult | None:
+        """The result for an issue that is not to be written as it is now, if it is not."""
         if project_of(issue) != self.project.id:
-            return Outcome.STALE, f"the issue left {self.project.name} since it was planned; the next run plans anew"
-        exempt = change.unless.among(labels) if change.unless and change.add else None
-        if exempt:
-            told = f'"{exempt}" was put on, so the issue is left alone; the next run takes that into account'
-            return Outcome.EXEMPT, told
-        return None
+            left = f"the issue left {self.project.name} since it was planned; the next run plans anew"
+            return ChangeResult(change.ref, Outcome.STALE, left)
+        if exempt := exempted(change, labels, "issue"):
+            return exempt
+        problem = next(filter(None, map(why_no_label, add)), None)
+        return ChangeResult(change.ref, Outcome.REFUSED, problem) if problem else None
 
     def _put(self, issue_id: str, body: Json) -> None:
         """Without mail to all who watch, if we may; a quiet write by others is dropped whole, so it is repeated aloud.
@@ -116,11 +118,6 @@ def delta(add: Sequence[str], remove: Sequence[str]) -> Json:
     """
     steps = [{"add": label} for label in add] + [{"remove": label} for label in remove]
     return {"update": {"labels": steps}}
-
-
-def refused_labels(labels: Sequence[str]) -> tuple[Outcome, str] | None:
-    problem = next(filter(None, map(why_no_label, labels)), None)
-    return (Outcome.REFUSED, problem) if problem else None
 
 
 def why_no_label(label: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connectors.base import ChangeResult, Outcome
+from connectors.base import ChangeResult, Outcome, exempted
 from connectors.errors import AccessError, BusyError, ConnectorError, SetupError
 from connectors.model import LabelChange
 from connectors.smartsheet.api import ROWS_IN_AN_ADDRESS, Api
@@ -201,22 +201,15 @@ def decide(layout: Layout, change: LabelChange, row: Json | None) -> Update | Ch
         return ChangeResult(change.ref, Outcome.GONE, "the row is not in the sheet any more; nothing is to be done")
     cells = cells_of(row)
     before = values_of(cells.get(column.id, EMPTY))
-    after = tuple(merged(before, change))
+    after = tuple(change.applied_to(before))
     if after == before:
         return ChangeResult(change.ref, Outcome.UNCHANGED, "", tuple(sorted(before)))
-    if change.unless and change.add and (exempt := change.unless.among(before)):
-        message = f'"{exempt}" was put on, so the row is left alone; the next run takes that into account'
-        return ChangeResult(change.ref, Outcome.EXEMPT, message)
+    if exempt := exempted(change, before, "row"):
+        return exempt
     written = [label_cell(column, after), *other_cells(layout, change, cells)]
     if refusal := why_not(column, change, after, row, [cells.get(one["columnId"], EMPTY) for one in written]):
         return ChangeResult(change.ref, Outcome.REFUSED, refusal)
-    return Update(change, tuple(written), after, frozenset(change.add) & frozenset(before))
-
-
-def merged(before: Sequence[str], change: LabelChange) -> list[str]:
-    """The labels after a change, other people's in their order; the same if there is nothing to change."""
-    kept = [label for label in before if label not in change.remove]
-    return kept + [label for label in dict.fromkeys(change.add) if label not in kept]
+    return Update(change, tuple(written), after, change.already_on(before))
 
 
 def label_cell(column: Column, labels: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from connectors.base import ChangeResult, Collection, Outcome
+from connectors.base import ChangeResult, Collection, Outcome, exempted
 from connectors.errors import AccessError, ConnectorError, GoneError, SetupError
 from connectors.model import LabelChange
 from connectors.trello.api import MOST, Api, Json, is_no_leave, text, with_ids
@@ -46,9 +46,8 @@ class Labeller:
         removes = [label for label in change.remove if label in on]
         if not adds and not removes:
             return ChangeResult(change.ref, Outcome.UNCHANGED, "", tuple(sorted(on)))
-        if exempt := change.unless.among(on) if change.unless and change.add else None:
-            left = f'"{exempt}" was put on, so the card is left alone; the next run takes that into account'
-            return ChangeResult(change.ref, Outcome.EXEMPT, left)
+        if exempt := exempted(change, on, "card"):
+            return exempt
         card, written = change.ref.native_id, False
         try:
             for label in adds:  # all are made before one is put on, so that a refusal leaves the card as it was

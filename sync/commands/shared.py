@@ -116,10 +116,14 @@ def warn(ruleset: RuleSet, config: Config | None) -> int:
 
 def tell_unknown(counts: Iterable[RuleCount]) -> None:
     """Which rules could not tell about some items, if any: silence would look like "all is well"."""
-    unsure = [f"{count.rule} on {count.unknown} of {count.considered}" for count in counts if count.unknown]
-    if unsure:
+    alike: dict[str, list[str]] = {}
+    for count in counts:
+        if count.unknown:
+            alike.setdefault(f"{count.unknown} of {count.considered}", []).append(count.rule)
+    if alike:
+        unsure = "; ".join(f"{', '.join(rules)} on {share}" for share, rules in alike.items())
         click.echo(
-            f"Unknown, and so without a label: {', '.join(unsure)} item(s). Their tool does not answer what the rule "
+            f"Unknown, and so without a label: {unsure} item(s). Their tool does not answer what the rule "
             "asks, or the config maps no field to it; `unstuck explain KEY` says which."
         )
 
