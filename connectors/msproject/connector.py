@@ -27,19 +27,10 @@ from connectors.model import Cursor, LabelChange, WorkItem
 from connectors.msproject.copies import Copy, Made, look, put, remember
 from connectors.msproject.fields import find_field
 from connectors.msproject.files import explained, hash_file, make_inbox, steady
+from connectors.msproject.kinds import FileKind, Labelled, Shown, kind_of, make_kinds
 from connectors.msproject.parse import File, Setting, open_file, parse_items
-from connectors.msproject.reader import Export, read_export, read_head
-from connectors.msproject.splice import (
-    DEFAULT_FIELD,
-    FORBIDDEN,
-    MAX_VALUE,
-    Bytes,
-    Plan,
-    plan_edits,
-    read_labels,
-    render,
-    survey,
-)
+from connectors.msproject.reader import Export
+from connectors.msproject.splice import DEFAULT_FIELD, FORBIDDEN, MAX_VALUE
 
 PAGE = 500
 MAX_SENTENCES = 100
@@ -79,6 +70,7 @@ class MSProjectConnector:
         self._setting = Setting(setup.name, setup.timezone, setup.fields, setup.statuses, given["label_field"])
         self._setting.check()
         self._extra = _extra_elements(setup.fields)
+        self._kinds = make_kinds(given)
         self._heads: dict[str, Export | ConnectorError] | None = None
         self._pulled: dict[str, str] = {}
         """native_id -> SHA-256 of the input as it was pulled in this run."""
@@ -113,7 +105,7 @@ class MSProjectConnector:
         """
         name = collection.native_id
         path = self._checked(name)
-        copy = look(path, name, self._inbox.copies)
+        copy = self._copy(name, path)
         if cursor:
             sha = hash_file(path, name)
             state, _, as_of = cursor.value.partition(" ")
@@ -163,15 +155,16 @@ class MSProjectConnector:
     def _read_head(self, name: str) -> Export | ConnectorError:
         try:
             with steady(self._inbox.checked(name), name) as stream:
-                return read_head(stream, name)
+                return kind_of(stream, name, self._kinds).read_head(stream, name)
         except ConnectorError as error:
             return error
 
     def _pull_all(self, name: str, path: Path, copy: Copy) -> Iterator[Page]:
         with steady(path, name) as stream:
-            export = read_export(stream, name, self._extra)
+            kind = kind_of(stream, name, self._kinds)
+            export = kind.read(stream, name, self._extra)
         try:
-            shown = self._shown_labels(copy, export.sha)
+            shown = self._shown_labels(kind, copy, export.sha)
             file = open_file(name, export, self._setting)
             self._pulled[name] = export.sha
             as_of = file.as_of.isoformat() if file.as_of else ""
@@ -180,9 +173,7 @@ class MSProjectConnector:
         finally:
             export.close()
 
-    def _pages(
-        self, file: File, shown: Mapping[int, tuple[str, ...]], cursor: Cursor, copy_outdated: bool
-    ) -> Iterator[Page]:
+    def _pages(self, file: File, shown: Shown, cursor: Cursor, copy_outdated: bool) -> Iterator[Page]:
         skipped: list[str] = []
         items: list[WorkItem] = []
         for item in parse_items(file, skipped, shown):
@@ -198,11 +189,16 @@ class MSProjectConnector:
         last = Page(items=tuple(items), skipped=sentences, cursor=cursor, as_of=file.as_of)
         yield replace(last, complete=True, full=True, copy_outdated=copy_outdated)
 
-    def _shown_labels(self, copy: Copy, input_sha: str) -> dict[int, tuple[str, ...]]:
+    def _shown_labels(self, kind: FileKind, copy: Copy, input_sha: str) -> Shown:
         if not copy.shows(input_sha):
             return {}
         with steady(copy.path, copy.name) as stream:
-            return read_labels(stream, copy.name, self._setting.label_field)
+            return kind.read_labels(stream, copy.name, self._setting.label_field)
+
+    def _copy(self, name: str, path: Path) -> Copy:
+        with steady(path, name) as stream:
+            kind = kind_of(stream, name, self._kinds)
+        return look(path, name, self._inbox.copies, kind.copy_name(path.name))
 
     def _state(self, input_sha: str, copy: Copy) -> str:
         """What the pages were made from, as one hash."""
@@ -216,7 +212,7 @@ class MSProjectConnector:
     def _check_file(self, name: str) -> Iterator[Notice]:
         try:
             path = self._checked(name)
-            copy = look(path, name, self._inbox.copies)
+            copy = self._copy(name, path)
         except ConnectorError as error:
             yield Notice("problem", f"{error}")
             return
@@ -224,6 +220,7 @@ class MSProjectConnector:
         if isinstance(head, ConnectorError):
             yield Notice("problem", f"{head}")
             return
+        yield from head.remarks
         for column, wanted in sorted(self._setup.fields.items()):
             if not find_field(wanted, head.definitions):
                 yield Notice("warning", f'{name} has no field "{wanted}", so {column} is unknown there')
@@ -233,43 +230,40 @@ class MSProjectConnector:
     # -- writing
 
     def _apply(self, name: str, path: Path, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
-        copy = look(path, name, self._inbox.copies)
+        copy = self._copy(name, path)
         wanted = [(self._uid(change, name), change) for change in changes]
         with steady(path, name) as stream:
-            found = survey(stream, name, frozenset(uid for uid, _ in wanted if uid is not None))
-            if self._pulled.get(name, found.sha) != found.sha:
+            kind = kind_of(stream, name, self._kinds)
+            sha = self._pulled.get(name) or hash_file(path, name)
+            shown = self._shown_labels(kind, copy, sha)
+            labelled = kind.label(stream, name, wanted, shown, self._setting.label_field)
+            if labelled.sha != sha:
                 message = f"{name} was exported anew since it was read; the next run plans from the new one"
                 yield from (ChangeResult(change.ref, Outcome.STALE, message) for change in changes)
                 return
-            shown = self._shown_labels(copy, found.sha)
-            plan = plan_edits(Bytes(stream, found), found, wanted, shown, self._setting.label_field, name)
-            digest = sha256()
-            for chunk in render(stream, plan.edits):
-                digest.update(chunk)
-            new = Made(digest.hexdigest(), found.sha)
-            yield from _issue(copy, new, plan, render(stream, plan.edits))
+            yield from _issue(copy, labelled)
 
-    def _uid(self, change: LabelChange, name: str) -> int | None:
+    def _uid(self, change: LabelChange, name: str) -> str | None:
         collection, _, uid = change.ref.native_id.rpartition("#")
-        known = collection == name and uid.isascii() and uid.isdigit() and change.ref.source == self._setup.name
-        return int(uid) if known else None
+        return uid if collection == name and change.ref.source == self._setup.name else None
 
 
-def _issue(copy: Copy, new: Made, plan: Plan, chunks: Iterator[bytes]) -> Iterator[ChangeResult]:
+def _issue(copy: Copy, labelled: Labelled) -> Iterator[ChangeResult]:
     """Put the new copy into place if one is due, and say what became of each change."""
+    new = Made(labelled.digest(), labelled.sha)
     try:
         if copy.sha == new.copy:
             if copy.made[-1:] != (new,):
                 remember(copy.path, (new,))
         elif copy.is_foreign:
             raise _foreign(copy)
-        elif copy.sha or plan.edits:
-            put(copy, new, chunks)
+        elif copy.sha or labelled.edited:
+            put(copy, new, labelled.chunks())
         elif copy.made:
             remember(copy.path, ())
     except OSError as error:
         raise explained(error, copy.name) from error
-    yield from plan.results
+    yield from labelled.results
 
 
 def _foreign(copy: Copy) -> UnsafeError:

@@ -71,10 +71,10 @@ class Copy:
         return json.dumps([self.sha, [[made.copy, made.input] for made in self.made]])
 
 
-def look(source: Path, native_id: str, folder: str) -> Copy:
-    """The state of the copy of `source`. Raises `UnsafeError` for a link in its place."""
-    path = source.parent / folder / source.name
-    name = (Path(native_id).parent / folder / source.name).as_posix()
+def look(source: Path, native_id: str, folder: str, called: str) -> Copy:
+    """The state of the copy of `source`, by its file name. Raises `UnsafeError` for a link in its place."""
+    path = source.parent / folder / called
+    name = (Path(native_id).parent / folder / called).as_posix()
     for each in (path.parent, path):
         if each.is_symlink():
             raise UnsafeError(

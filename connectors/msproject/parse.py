@@ -69,7 +69,7 @@ class File:
     custom_names: tuple[str, ...]
     """The configured names that are no columns, sorted."""
 
-    def ref(self, uid: int) -> ItemRef:
+    def ref(self, uid: str) -> ItemRef:
         return ItemRef(self.setting.source, f"{self.native_id}#{uid}")
 
 
@@ -104,19 +104,21 @@ class Outline:
     """Walks the tasks in document order, and knows which are work items and what each stands under."""
 
     name: str
+    numbered: bool = True
+    """Whether UIDs are whole numbers; else any text is one."""
     skipped: list[str] = field(default_factory=list)
-    _seen: set[int] = field(default_factory=set)
-    _above: list[tuple[int, int]] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+    _above: list[tuple[int, str]] = field(default_factory=list)
     """(level, UID) of the tasks that the present one stands under."""
     _recurring: int | None = None
     """The level of the recurring task whose occurrences follow."""
 
-    def place(self, record: Record) -> tuple[int, int | None] | None:
+    def place(self, record: Record) -> tuple[str, str | None] | None:
         """UID and parent's UID of a work item; `None` for a row that is none."""
         if _flag(record, "IsNull") or _flag(record, "ExternalTask"):
             return None
-        uid = parse_int(record.get("UID"))
-        if uid == 0 or self._is_bad(uid, record) or uid is None:
+        uid = self._uid(record)
+        if uid == "0" or self._is_bad(uid, record):
             return None
         level = _level(record)
         if self._is_occurrence(level, _flag(record, "Recurring")):
@@ -137,9 +139,17 @@ class Outline:
             self._recurring = level
         return False
 
-    def _is_bad(self, uid: int | None, record: Record) -> bool:
+    def _uid(self, record: Record) -> str:
+        """The task's UID, or `""` if it has no valid one."""
+        text: str = record.get("UID", "").strip()
+        if not self.numbered:
+            return text
+        number = parse_int(text)
+        return "" if number is None or number < 0 else str(number)
+
+    def _is_bad(self, uid: str, record: Record) -> bool:
         title = record.get("Name", "").strip() or "(no name)"
-        if uid is None or uid < 0:
+        if not uid:
             self.skipped.append(f'{self.name}: the task "{title}" has no valid UID and was left out; export it again.')
         elif uid in self._seen:
             self.skipped.append(
@@ -156,16 +166,16 @@ def _level(record: Record) -> int:
     return 1 if level is None else level
 
 
-def parse_items(file: File, skipped: list[str], shown: Mapping[int, tuple[str, ...]]) -> Iterator[WorkItem]:
+def parse_items(file: File, skipped: list[str], shown: Mapping[str, tuple[str, ...]]) -> Iterator[WorkItem]:
     """All work items of a file. `shown` overrides labels by UID: those of the labelled copy."""
-    outline = Outline(file.native_id, skipped)
+    outline = Outline(file.native_id, file.export.numbered, skipped)
     for record in file.export.tasks():
         place = outline.place(record)
         if place:
             yield parse_item(record, place, file, shown.get(place[0]))
 
 
-def parse_item(record: Record, place: tuple[int, int | None], file: File, shown: tuple[str, ...] | None) -> WorkItem:
+def parse_item(record: Record, place: tuple[str, str | None], file: File, shown: tuple[str, ...] | None) -> WorkItem:
     """One task as a work item."""
     uid, parent = place
     zone = file.setting.zone
@@ -210,9 +220,9 @@ def parse_type(record: Record) -> str:
     return next((kind for element, kind in _TYPES if _flag(record, element)), "task")
 
 
-def parse_assignees(uid: int, export: Export) -> tuple[str, ...]:
+def parse_assignees(uid: str, export: Export) -> tuple[str, ...]:
     """Names of the people assigned, in the order of their assignments, each once."""
-    assigned = export.assignments.get(str(uid))
+    assigned = export.assignments.get(uid)
     if not assigned:
         return ()
     names = (export.resources.get(resource) for resource in assigned)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from connectors.base import Notice
 from connectors.errors import InputError
 from connectors.msproject.fields import BASELINE, Definition, parse_definitions, parse_int
 from connectors.msproject.xml import Pass, Record, Shape
@@ -52,6 +53,31 @@ class Lookups:
         return ".".join(reversed(parts))
 
 
+class Spill:
+    """Records of tasks, put by in a temporary file without a name until all of an export was read."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._count = 0
+        self._file = tempfile.TemporaryFile(prefix="unstuck-")  # noqa: SIM115 - closed by `close`
+
+    def add(self, record: Record) -> None:
+        """Keep one more. Raises `InputError` beyond `MAX_TASKS`."""
+        self._count += 1
+        if self._count > MAX_TASKS:
+            raise InputError(f"{self._name} has more than {MAX_TASKS:,} tasks", "split the project")
+        data = marshal.dumps(record)
+        self._file.write(len(data).to_bytes(4) + data)
+
+    def __iter__(self) -> Iterator[Record]:
+        self._file.seek(0)
+        while size := self._file.read(4):
+            yield marshal.loads(self._file.read(int.from_bytes(size)))  # noqa: S302 - our own file, which has no name
+
+    def close(self) -> None:
+        self._file.close()
+
+
 @dataclass(slots=True)
 class Export:
     """One file, read. `close` gives the temporary file back."""
@@ -65,14 +91,15 @@ class Export:
     """UID -> name, of people (not of material or cost)."""
     assignments: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Task UID -> resource UIDs."""
-    spill: BinaryIO | None = None
+    spill: Spill | None = None
+    numbered: bool = True
+    """Whether the tasks' UIDs are whole numbers, of which 0 is the project itself; else any text is one."""
+    remarks: tuple[Notice, ...] = ()
+    """What `check --live` tells of how this file is read, where that is not plain."""
 
     def tasks(self) -> Iterator[Record]:
         """The tasks' records in document order."""
-        if self.spill:
-            self.spill.seek(0)
-            while size := self.spill.read(4):
-                yield marshal.loads(self.spill.read(int.from_bytes(size)))  # noqa: S302 - our own file, which has no name
+        return iter(self.spill or ())
 
     def close(self) -> None:
         if self.spill:
@@ -109,7 +136,7 @@ def read_head(stream: BinaryIO, name: str) -> Export:
 
 def read_export(stream: BinaryIO, name: str, extra: frozenset[str] = frozenset()) -> Export:
     """The whole file. `extra` names further elements of tasks to keep. Raises `InputError`."""
-    spill = tempfile.TemporaryFile(prefix="unstuck-")  # noqa: SIM115 - handed on in the result, closed by its `close`
+    spill = Spill(name)
     try:
         return _read_export(stream, name, extra, spill)
     except BaseException:
@@ -117,17 +144,7 @@ def read_export(stream: BinaryIO, name: str, extra: frozenset[str] = frozenset()
         raise
 
 
-def _read_export(stream: BinaryIO, name: str, extra: frozenset[str], spill: BinaryIO) -> Export:
-    count = 0
-
-    def task(record: Record) -> None:
-        nonlocal count
-        count += 1
-        if count > MAX_TASKS:
-            raise InputError(f"{name} has more than {MAX_TASKS:,} tasks", "split the project")
-        data = marshal.dumps(record)
-        spill.write(len(data).to_bytes(4) + data)
-
+def _read_export(stream: BinaryIO, name: str, extra: frozenset[str], spill: Spill) -> Export:
     resources: dict[str, str] = {}
     assignments: dict[str, tuple[str, ...]] = {}
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -141,7 +158,7 @@ def _read_export(stream: BinaryIO, name: str, extra: frozenset[str], spill: Bina
         who = (*assignments.get(uid, ()), record.get("ResourceUID", "").strip())
         assignments[uid] = shared.setdefault(who, who)
 
-    one = Pass(_project_shape(extra, task, resource, assignment), name)
+    one = Pass(_project_shape(extra, spill.add, resource, assignment), name)
     one.read(stream)
     export = _export(one)
     export.resources, export.assignments, export.spill = resources, assignments, spill

@@ -145,7 +145,7 @@ def test_a_file_that_is_still_being_written_waits(folder: Folder, monkeypatch: p
             end.write(more)
         return real(stream, name, extra)
 
-    monkeypatch.setattr("connectors.msproject.connector.read_export", slow)
+    monkeypatch.setattr("connectors.msproject.kinds.read_export", slow)
     with pytest.raises(BusyError, match="was written to while it was read"):
         folder.pull(XML)
 

@@ -901,7 +901,7 @@ BREAKS = (
     Break(
         "12: the copy is written over its input",
         "connectors/msproject/copies.py",
-        "path = source.parent / folder / source.name",
+        "path = source.parent / folder / called",
         "path = source",
         "comes_and_goes",
         "tests/system/test_msproject_run.py",
