@@ -22,12 +22,12 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def put_into_docs(script: str, title: str, text: str) -> None:
-    """Replace what stands between the marks of `bench/SCRIPT.py` in docs/benchmarks.md, or add it."""
+def put_into_docs(script: str, title: str, text: str, page: Path = DOCS) -> None:
+    """Replace what stands between the marks of `bench/SCRIPT.py` in a page of docs, or add it."""
     machine = f"{os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}"
     start, end = f"<!-- {script} -->", f"<!-- end of {script} -->"
     block = f"{start}\n## {title}\n\n{datetime.now(UTC):%Y-%m-%d}, {machine}: `bench/{script}.py`\n\n{text}\n{end}"
-    old = DOCS.read_text(encoding="utf-8") if DOCS.exists() else "# Benchmarks\n"
+    old = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n"
     before, found, rest = old.partition(start)
     new = f"{before}{block}{rest.partition(end)[2]}" if found else f"{old.rstrip()}\n\n{block}\n"
-    DOCS.write_text(new, encoding="utf-8")
+    page.write_text(new, encoding="utf-8")

@@ -242,6 +242,17 @@ def backup(config: Path | None, file: Path) -> None:
 
 
 @unstuck.command()
+@click.option("--parquet", "folder", type=_PATH, required=True, metavar="DIR", help="Where the files go.")
+@click.option("--source", metavar="NAME", help="Only of this source.")
+@click.pass_obj
+def export(config: Path | None, folder: Path, source: str | None) -> None:
+    """Write items, transitions and findings as Parquet files, by source and day, for DuckDB, Spark or a warehouse."""
+    from sync.commands import looking
+
+    looking.export(config, folder, source)
+
+
+@unstuck.command()
 @_FORMAT
 def connectors(form: str) -> None:
     """The systems that can be connected, and what each can do."""

@@ -241,6 +241,17 @@ def backup(path: Path | None, file: Path) -> None:
         click.echo(f"Wrote {file}, {size / 2**20:.1f} MiB, and checked it.")
 
 
+def export(path: Path | None, folder: Path, source: str | None) -> None:
+    """The store as Parquet files; silent under cron."""
+    from sync import parquet  # pyarrow is large, and no other command needs it
+
+    with looking(path) as (config, store):
+        only_source(config, source)
+        done = parquet.export(store, folder, clocks.read().now, source)
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        click.echo(f"Wrote {done.written} file(s) below {folder}; {done.unchanged} were as they should be.")
+
+
 def connectors(form: str) -> None:
     """What can be connected."""
     rows = []

@@ -19,6 +19,7 @@ HARMLESS: dict[str, list[list[str]]] = {
     "connectors": [[]],
     "daemon": [["--every", "1h"], ["--every", "1h", "--plan-only"]],
     "explain": [["APP-1"]],
+    "export": [["--parquet", "warehouse"]],
     "findings": [[]],
     "init": [["new"]],
     "items": [[]],
