@@ -62,6 +62,8 @@ class Option:
     )
     required: bool = False
     default: Any = None
+    asked: bool = False
+    """Whether it is worth asking for when a source is first described, though not required."""
 
 
 @dataclass(frozen=True, slots=True)

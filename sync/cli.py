@@ -67,17 +67,28 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
 
 @unstuck.command()
 @click.argument("folder", type=_PATH, required=False)
+@click.option(
+    "--tool", "tools", multiple=True, metavar="[NAME=]SYSTEM", help="A tool to describe: jira, plan=msproject."
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME.KEY=VALUE", help="A key of it: plan.path=inbox/*.xml.")
 @click.option("--sheet", multiple=True, metavar="NAME", help="Instead: add the columns for labels to this sheet.")
 @click.option("--apply", "apply_", is_flag=True, help="With --sheet: add them. Without it, only show them.")
 @click.pass_obj
-def init(config: Path | None, folder: Path | None, sheet: tuple[str, ...], apply_: bool) -> None:
-    """Write a commented config.toml and the rule files into FOLDER."""
-    if (folder is None) is not bool(sheet) or (apply_ and not sheet):
+def init(
+    config: Path | None,
+    folder: Path | None,
+    tools: tuple[str, ...],
+    settings: tuple[str, ...],
+    sheet: tuple[str, ...],
+    apply_: bool,
+) -> None:
+    """Write a commented config.toml and the rule files into FOLDER; on a terminal, it asks which tools you have."""
+    if (folder is None) is not bool(sheet) or (apply_ and not sheet) or (sheet and (tools or settings)):
         raise click.UsageError("Name either a FOLDER to write into, or with --sheet the sheets to add columns to.")
     if folder is not None:
         from sync.commands import first
 
-        first.init(folder)
+        first.init(folder, tools, settings)
     else:
         from sync.commands import preparing
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 OPTIONS = (
     Option("base_url", "the site, such as https://example.atlassian.net", required=True),
     Option("token", "an API token (Cloud) or a personal access token (Data Center)", "secret", required=True),
-    Option("email", "on Cloud, the e-mail address of the token's account"),
+    Option("email", "on Cloud, the e-mail address of the token's account", asked=True),
     Option("user", "on Data Center without access tokens: the login whose password token is"),
     Option("jql", "only issues that match this condition too"),
     Option("clock", 'a status counts from the "last" or the "first" time that an issue came into it', default="last"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sqlite3
+import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -12,9 +15,11 @@ import click
 from connectors.errors import ConnectorError
 from rules import loader
 from rules import schema as rule_schema
+from sync import beginning, exemptionfiles, schema
 from sync import clock as clocks
 from sync import config as configs
-from sync import exemptionfiles, schema
+from sync.beginning import Tool
+from sync.commands import asking
 from sync.commands.shared import (
     load,
     opened_store,
@@ -42,14 +47,21 @@ def welcome(path: Path | None, help_text: str) -> None:
         click.echo(f"\nThe config is {found}. See how things stand with `unstuck status`.")
 
 
-def init(folder: Path) -> None:
-    """Write config.toml and rules.d/, each with the schema that it names, never over a file that exists."""
+def init(folder: Path, named: Sequence[str], settings: Sequence[str]) -> None:
+    """Write config.toml and rules.d/, each with the schema that it names, never over a file that exists.
+
+    The config describes the tools that are named, or that a person names when asked; else it is the whole example.
+    """
     existing = [path for path in (folder / "config.toml", folder / "rules.d") if path.exists()]
     if existing:
         raise InvalidStop(f"{existing[0]} exists already; name another folder, or move it away first.")
+    tools = beginning.make_tools(named, settings)
+    if not tools and sys.stdin.isatty() and sys.stdout.isatty():
+        tools = asking.tools()
+    config = beginning.compose(example_config(), tools) if tools else example_config()
     try:
         (folder / "rules.d").mkdir(parents=True)
-        (folder / "config.toml").write_text(example_config(), encoding="utf-8")
+        (folder / "config.toml").write_text(config, encoding="utf-8")
         for pack in loader.builtin_files():
             shutil.copyfile(pack, folder / "rules.d" / pack.name)
         for file, made in ((CONFIG_SCHEMA, schema.config()), (RULES_SCHEMA, rule_schema.schema())):
@@ -57,7 +69,24 @@ def init(folder: Path) -> None:
     except OSError as error:
         raise InvalidStop(f"{folder}: cannot be written to ({error.strerror}); name another folder.") from error
     click.echo(f"Wrote {folder / 'config.toml'} and {folder / 'rules.d'}.")
-    click.echo("Next: describe your tools in config.toml, then `unstuck check`, `unstuck check --live`, `unstuck run`.")
+    _point_on(folder, tools)
+
+
+def _point_on(folder: Path, tools: Sequence[Tool]) -> None:
+    """The steps to the first plan."""
+    steps = [] if folder.resolve() == Path.cwd() else [f"cd {shlex.quote(str(folder))}"]
+    steps += [] if tools else ["describe your tools in config.toml"]
+    for tool in tools:
+        steps += [f"in config.toml, [sources.{tool.name}], set {option.name}: {option.help}" for option in tool.missing]
+        steps += [f"export {variable}=…    {option.help}" for variable, option in tool.variables.items()]
+    steps += [
+        "unstuck check           is config.toml right?",
+        "unstuck check --live    and do the tools agree: credentials, permissions, fields?",
+        "unstuck run             the first plan; nothing is written into a tool",
+    ]
+    click.echo("\nNext:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"  {number}. {step}")
 
 
 def example_config() -> str:
