@@ -534,6 +534,43 @@ class ConnectorContract:
         assert result.outcome is Outcome.DONE, f"one label was still to be put on, and that is {result.outcome}"
         assert result.already == {"pmo-theirs"}, "a label that a person put on before the write is taken for ours"
 
+    def test_a_cursor_after_our_write_skips_it(self, world: World) -> None:
+        self.only_if_it_writes()
+        board, ours, other, cursor = self.written(world)
+        self.only_if(cursor, "no write gives a cursor")
+        again = self.pull(world, board, cursor)
+        assert not again.items, "what we wrote ourselves came as news"
+        assert again.pages[-1].complete, "the pull that went on never came to its end"
+        for item in (other, ours):
+            world.edit(item, "Edited after the write")
+            came = self.pull(world, board, cursor).items
+            assert item in came, "an edit after our write was lost"
+            assert came[item].title == "Edited after the write", "it came as it was"
+
+    def test_a_cursor_after_our_write_skips_nobody_elses(self, world: World) -> None:
+        self.only_if_it_writes()
+        board, _, other, cursor = self.written(world, meanwhile="Edited before the write")
+        came = self.pull(world, board, cursor).items
+        assert other in came, "an edit between the pull and our write was lost"
+        assert came[other].title == "Edited before the write", "it came as it was"
+
+    def written(self, world: World, meanwhile: str | None = None) -> tuple[str, str, str, Cursor | None]:
+        """A board, the item on it that was labelled after a pull, another item, and the cursor that came of it.
+
+        A person gave the other item the title `meanwhile` between the pull and the write.
+        """
+        board = world.new_collection("Board")
+        ours, other = world.new_item(board, "Ours"), world.new_item(board, "Other")
+        world.settle()
+        with closing(self.connector(world.setup())) as connector:
+            collection = find(connector, board)
+            pages = list(connector.pull(collection, None))
+            if meanwhile:
+                world.edit(other, meanwhile)
+            [result] = connector.apply(collection, [LabelChange(ref(world, ours), add=("pmo-one",))])
+        assert result.outcome is Outcome.DONE, f"it is {result.outcome}: {result.message}"
+        return board, ours, other, result.cursor or (pages[-1].cursor if meanwhile else None)
+
     def test_an_exemption_holds_at_the_moment_of_writing(self, world: World) -> None:
         self.only_if_it_writes()
         board = world.new_collection("Board")

@@ -142,6 +142,19 @@ class HttpConnectorContract(ConnectorContract):
             refused(lambda: list(connector.pull(collection, None)), "pull() when its turn is over", BusyError)
         assert sum(waits) < 1, f"it waited {sum(waits)} seconds after `SourceSetup.stopping` was set"
 
+    def test_a_write_waits_no_longer_than_its_turn(self, world: HttpWorld, waits: list[float]) -> None:
+        self.only_if_it_writes()
+        board = world.new_collection("Board")
+        item = world.new_item(board, "One")
+        stopping = threading.Event()
+        with closing(self.connector(replace(world.setup(), stopping=stopping))) as connector:
+            collection = find(connector, board)
+            change = LabelChange(ref(world, item), add=("pmo-one",))
+            world.next(BadDay.BUSY, FOREVER)
+            stopping.set()
+            refused(lambda: list(connector.apply(collection, [change])), "apply() when its turn is over", BusyError)
+        assert sum(waits) < 1, f"it waited {sum(waits)} seconds after `SourceSetup.stopping` was set"
+
     def test_401_is_for_a_person_and_not_tried_again(self, world: HttpWorld, waits: list[float]) -> None:
         self.on_a_bad_day(world, BadDay.UNAUTHORIZED, AuthError)
         assert not waits, "it waited and tried again, which can lock an account"

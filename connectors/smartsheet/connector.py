@@ -124,7 +124,7 @@ class SmartsheetConnector:
         layout = self._layouts.get(number) or self._layout(number, self._seen.get(number))
         check_columns(layout)
         writing = Writing(self._api, number, layout, self._seen.pop(number, None))
-        with alone(number):
+        with alone(number, self._setup.stopping):
             yield from writing.write(changes)
         if writing.seen:
             self._seen[number] = writing.seen
@@ -135,7 +135,7 @@ class SmartsheetConnector:
         columns = self._api.columns(number)
         wanted = missing_columns(lay_out(columns, self._roles, {}))
         if wanted and really:
-            with alone(number):
+            with alone(number, self._setup.stopping):
                 self._api.add_columns(number, [one.as_json(at=len(columns)) for one in wanted])
         return [str(one) for one in wanted]
 

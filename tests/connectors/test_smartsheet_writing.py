@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -247,4 +249,21 @@ def test_who_waits_too_long_for_its_turn_leaves_it_to_the_next_run(
     monkeypatch.setattr(turn, "PATIENCE", 0.1)
     with turn.alone(str(plan.id)), pytest.raises(BusyError, match="another run"):
         apply(smartsheet, plan, [change(row, "pmo-one")])
+    assert not writes(smartsheet)
+
+
+def test_who_waits_for_its_turn_leaves_when_the_run_is_to_stop(
+    smartsheet: Smartsheet, plan: Sheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = rows_of(smartsheet, plan, 1)
+    monkeypatch.setattr(turn, "PATIENCE", 5.0)
+    stopping = threading.Event()
+    threading.Timer(0.3, stopping.set).start()
+    setup = replace(setup_of(smartsheet), stopping=stopping)
+    began = time.monotonic()
+    with turn.alone(str(plan.id)), closing(SmartsheetConnector(setup)) as connector:
+        writing = connector.apply(Collection(str(plan.id), plan.name), [change(row, "pmo-one")])
+        with pytest.raises(BusyError, match="our turn ended"):
+            next(writing)
+    assert time.monotonic() - began < turn.PATIENCE
     assert not writes(smartsheet)

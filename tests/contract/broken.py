@@ -503,6 +503,32 @@ class TakesTheirsForOurs(Rewriting):
         return replace(result, already=frozenset())
 
 
+class Repositioning(Rewriting):
+    """Its writes give cursors, which are `where` they should not be."""
+
+    where: ClassVar[str]
+
+    def result(self, result: ChangeResult) -> ChangeResult:
+        return replace(result, cursor=Cursor(self.where.format(read_world(self._file)["changed"])))
+
+
+@breaks("test_a_cursor_after_our_write_skips_it")
+class GoesOnFromTheStart(Repositioning):
+    where: ClassVar[str] = "0:"
+
+
+@breaks("test_a_cursor_after_our_write_skips_it")
+class GoesOnFromTheFuture(Repositioning):
+    where: ClassVar[str] = "1000:"
+
+
+@breaks("test_a_cursor_after_our_write_skips_nobody_elses")
+class GoesOnFromOurWrite(Repositioning):
+    """Whatever came between the pull and the write."""
+
+    where: ClassVar[str] = "{}:z"
+
+
 @breaks("test_an_exemption_holds_at_the_moment_of_writing")
 class LabelsTheExempt(Rewriting):
     def change(self, change: LabelChange) -> LabelChange:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,6 +113,14 @@ class Impatient(HandMade):
 class Unstoppable(HandMade):
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class PutsOffTheEnd(HandMade):
+    """What it has begun to write it wants to bring to an end, however long that takes."""
+
+    def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        self._setup = replace(self._setup, stopping=None)
+        yield from super().apply(collection, changes)
 
 
 class DoesNotKnow429(HandMade):
@@ -250,6 +259,7 @@ breaks("test_500_for_ever_is_busy", EmptyWhenBusy)
 breaks("test_a_page_cut_in_the_middle_is_asked_for_again", GivesUpAtOnce)
 breaks("test_pages_cut_for_ever_are_no_answer", CompleteBeforeTheEnd)
 breaks("test_a_wait_ends_when_the_turn_does", Unstoppable)
+breaks("test_a_write_waits_no_longer_than_its_turn", PutsOffTheEnd)
 breaks("test_401_is_for_a_person_and_not_tried_again", TriesTokensAgain)
 breaks("test_401_is_for_a_person_and_not_tried_again", CallsItAnAccident)
 breaks("test_403_is_for_the_administrator", CallsItAnAccident)

@@ -14,19 +14,18 @@ was not as it says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.base import SourceSetup
-from connectors.contract_http import FOREVER, BadDay, HttpWorld
 from tests.conftest import SHARED
 from tests.fakes.jira.api import Jira
 from tests.fakes.jira.doors import TOKEN
 from tests.fakes.jira.openapi import Judge
 from tests.fakes.jira.site import Site
 from tests.fakes.jira.state import ADA, US
-from tests.fakes.server import FakeServer
+from tests.fakes.loopback_world import LoopbackWorld
 
 DESCRIPTION = SHARED / "specs" / "jira" / "jira-v3-subset.json"
 TITLE_LENGTH = 255
@@ -34,7 +33,7 @@ A_WHILE = timedelta(hours=6)
 """Longer than any overlap of two pulls should be."""
 
 
-class JiraWorld(HttpWorld):
+class JiraWorld(LoopbackWorld):
     """One site whose people do what the suite asks of them; ids of items and collections are Jira's own ids."""
 
     several_pages: ClassVar[int | None] = 5
@@ -45,12 +44,10 @@ class JiraWorld(HttpWorld):
         self.site = Site(cloud=self.cloud, zone="Asia/Shanghai")
         self.site.quirks.page_cap = 2
         self.jira = Jira(self.site, judge=self.judge)
-        self.stranger = FakeServer(self.jira.answer)
-        self.jira.server.elsewhere = self.stranger.url
+        super().__init__(self.jira)
 
     def close(self) -> None:
-        self.jira.close()
-        self.stranger.close()
+        super().close()
         assert not (self.judge and self.judge.complaints), self.judge.complaints
 
     def options(self) -> Mapping[str, Any]:
@@ -96,20 +93,8 @@ class JiraWorld(HttpWorld):
     def everything(self) -> object:
         return self.site.everything()
 
-    def ruin(self) -> None:
-        self.next(BadDay.SERVER_ERROR, FOREVER)
-
     def settle(self) -> None:
         self.site.pass_time(A_WHILE)
-
-    def next(self, bad_day: BadDay, times: int = 1, after: int = 0) -> None:
-        self.jira.server.next(bad_day, times, after)
-
-    def requests(self) -> Sequence[str]:
-        return [f"{request.method} {request.target}" for request in self.jira.requests]
-
-    def elsewhere(self) -> Sequence[str]:
-        return [f"{request.method} {request.target}" for request in self.stranger.requests]
 
 
 class JiraCloudWorld(JiraWorld):

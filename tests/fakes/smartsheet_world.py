@@ -14,13 +14,11 @@ as it says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from connectors.base import SourceSetup
-from connectors.contract_http import FOREVER, BadDay, HttpWorld
 from tests.conftest import SHARED
-from tests.fakes.server import FakeServer
+from tests.fakes.loopback_world import LoopbackWorld
 from tests.fakes.smartsheet.account import TOKEN, Cell, Row, Sheet
 from tests.fakes.smartsheet.api import Smartsheet
 from tests.fakes.smartsheet.openapi import SmartsheetJudge
@@ -29,7 +27,7 @@ LABELS = "PMO labels"
 DESCRIPTION = SHARED / "specs" / "smartsheet" / "openapi-2025-07.patched.json"
 
 
-class SmartsheetWorld(HttpWorld):
+class SmartsheetWorld(LoopbackWorld):
     """One account whose people do what the suite asks of them; ids are Smartsheet's own."""
 
     several_pages: ClassVar[int | None] = 5
@@ -38,12 +36,10 @@ class SmartsheetWorld(HttpWorld):
         self.judge = SmartsheetJudge(DESCRIPTION) if DESCRIPTION.is_file() else None
         self.smartsheet = Smartsheet(judge=self.judge)
         self.account = self.smartsheet.account
-        self.stranger = FakeServer(self.smartsheet.answer)
-        self.smartsheet.server.elsewhere = self.stranger.url
+        super().__init__(self.smartsheet)
 
     def close(self) -> None:
-        self.smartsheet.close()
-        self.stranger.close()
+        super().close()
         assert not (self.judge and self.judge.complaints), self.judge.complaints
 
     def setup(self, *, writable: bool = True) -> SourceSetup:
@@ -84,15 +80,3 @@ class SmartsheetWorld(HttpWorld):
 
     def everything(self) -> object:
         return self.account.everything()
-
-    def ruin(self) -> None:
-        self.next(BadDay.SERVER_ERROR, FOREVER)
-
-    def next(self, bad_day: BadDay, times: int = 1, after: int = 0) -> None:
-        self.smartsheet.server.next(bad_day, times, after)
-
-    def requests(self) -> Sequence[str]:
-        return [f"{request.method} {request.target}" for request in self.smartsheet.requests]
-
-    def elsewhere(self) -> Sequence[str]:
-        return [f"{request.method} {request.target}" for request in self.stranger.requests]

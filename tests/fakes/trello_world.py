@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.base import SourceSetup
-from connectors.contract_http import FOREVER, BadDay, HttpWorld
-from tests.fakes.server import FakeServer
+from tests.fakes.loopback_world import LoopbackWorld
 from tests.fakes.trello.api import KEY, TOKEN, Trello
 from tests.fakes.trello.site import LISTS, Site
 
@@ -16,7 +14,7 @@ A_WHILE = timedelta(hours=6)
 TITLE_LENGTH = 16_384
 
 
-class TrelloWorld(HttpWorld):
+class TrelloWorld(LoopbackWorld):
     """Boards whose people do what the suite asks of them; ids of items and collections are Trello's own ids."""
 
     several_pages: ClassVar[int | None] = 201
@@ -24,12 +22,7 @@ class TrelloWorld(HttpWorld):
     def __init__(self, site: Site | None = None) -> None:
         self.trello = Trello(site)
         self.site = self.trello.site
-        self.stranger = FakeServer(self.trello.answer)
-        self.trello.server.elsewhere = self.stranger.url
-
-    def close(self) -> None:
-        self.trello.close()
-        self.stranger.close()
+        super().__init__(self.trello)
 
     def options(self) -> dict[str, Any]:
         return {"base_url": self.trello.url, "key": KEY, "token": TOKEN}
@@ -68,17 +61,5 @@ class TrelloWorld(HttpWorld):
     def everything(self) -> object:
         return self.site.everything()
 
-    def ruin(self) -> None:
-        self.next(BadDay.SERVER_ERROR, FOREVER)
-
     def settle(self) -> None:
         self.site.pass_time(A_WHILE)
-
-    def next(self, bad_day: BadDay, times: int = 1, after: int = 0) -> None:
-        self.trello.server.next(bad_day, times, after)
-
-    def requests(self) -> Sequence[str]:
-        return [f"{request.method} {request.target}" for request in self.trello.requests]
-
-    def elsewhere(self) -> Sequence[str]:
-        return [f"{request.method} {request.target}" for request in self.stranger.requests]
