@@ -190,6 +190,33 @@ class Preparing(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Since when one item's status is what it is, by the tool's own history."""
+
+    ref: ItemRef
+    since: datetime | None
+    """With `Capabilities.progress`, since when its progress is so, too, if that came later. `None` if the tool cannot
+    prove it: the item is not asked about again before it moves."""
+
+
+@runtime_checkable
+class Dating(Protocol):
+    """A connector to a tool that can prove since when a status holds, but too dearly to do so for every item.
+
+    For those without `Capabilities.history`: what the core only knows as "at least" becomes exact for the items at
+    which a rule counts the days.
+    """
+
+    def date(self, collection: Collection, refs: Sequence[ItemRef]) -> Iterator[Dated]:
+        """Look (never write) into the history of these items of a collection that was pulled in this run.
+
+        One answer for each, in their order, as soon as it is known. The connector ends when it has asked for as much
+        as one run should cost; what has no answer is asked about again by a later run.
+        """
+        ...
+
+
 @runtime_checkable
 class Connector(Protocol):
     """One source, opened for one run. Made as `Class(setup)`, which does no input or output yet.

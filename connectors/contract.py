@@ -27,7 +27,18 @@ from typing import ClassVar
 
 import pytest
 
-from connectors.base import ChangeResult, Collection, Connector, Granularity, Notice, Outcome, Page, SourceSetup
+from connectors.base import (
+    ChangeResult,
+    Collection,
+    Connector,
+    Dated,
+    Dating,
+    Granularity,
+    Notice,
+    Outcome,
+    Page,
+    SourceSetup,
+)
 from connectors.errors import (
     AccessError,
     ConnectorError,
@@ -106,7 +117,7 @@ class World(ABC):
 
     def move(self, item: str) -> str:
         """Move an item to another status and return that status. Asked only of tools that have a history."""
-        raise NotImplementedError("a connector with `history` needs a world in which items move")
+        raise NotImplementedError("a connector with `history`, or that can date, needs a world in which items move")
 
     def input_of(self, collection: str) -> bytes:
         """The input itself, apart from its labelled copy. Asked only with `Granularity.COLLECTION`."""
@@ -387,6 +398,38 @@ class ConnectorContract:
         board = world.new_collection("Board")
         item = world.new_item(board, "One")
         assert self.pull(world, board).items[item].percent_complete is not None, "`progress` without percent_complete"
+
+    def test_a_status_is_dated_by_its_last_move(self, world: World) -> None:
+        self.only_if(issubclass(self.connector, Dating), "it dates no status")
+        board = world.new_collection("Board")
+        item, other = world.new_item(board, "One"), world.new_item(board, "Other")
+        found: list[datetime] = []
+        for _ in range(2):
+            world.settle()
+            world.move(item)
+            [dated] = self.date(world, board, item)
+            assert dated.since is not None, "it has a history, and the start is unknown"
+            assert dated.since.utcoffset() is not None, "a time without an offset"
+            found.append(dated.since)
+        assert found[0] < found[1], f"the first move is dated {found[0]}, and the second {found[1]}"
+        world.settle()
+        world.edit(item, "Edited")
+        if self.connector.capabilities.writes:
+            self.put(world, board, item, "pmo-one")
+        dates = self.date(world, board, other, item)
+        assert [dated.ref.native_id for dated in dates] == [other, item], "one answer for each, in their order"
+        assert dates[1].since == found[1], "an edit, or our own write, is taken for a move"
+
+    def date(self, world: World, collection: str, *items: str) -> list[Dated]:
+        """What a fresh connector says of items after it pulled them; it sees nothing of what it asks changed."""
+        with closing(self.connector(world.setup())) as connector:
+            assert isinstance(connector, Dating)
+            board = find(connector, collection)
+            list(connector.pull(board, None))
+            before = world.everything()
+            found = list(connector.date(board, [ref(world, item) for item in items]))
+        assert world.everything() == before, "date wrote something"
+        return found
 
     # Apply.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from connectors import registry
-from connectors.base import Capabilities, Connector, Granularity, Option
+from connectors.base import Capabilities, Connector, Dating, Granularity, Option
 
 TARGET = Path(__file__).parent / "connectors" / "README.md"
 
@@ -40,14 +40,19 @@ def limits(can: Capabilities) -> str:
     return ", ".join(parts) or "none"
 
 
+def history(one: type[Connector]) -> str:
+    """Whether it tells since when a status holds."""
+    return "of few items, when asked" if issubclass(one, Dating) else yes(one.capabilities.history)
+
+
 ROWS = {
-    "Labels are written as": lambda can: WRITES[can.writes],
-    "Limits of a label": limits,
-    "Pulls only what changed": lambda can: yes(can.incremental),
-    "Has a history of statuses": lambda can: yes(can.history),
-    "Progress counts as movement": lambda can: yes(can.progress),
-    "Names what was deleted": lambda can: yes(can.deletions),
-    "Refuses a write onto a newer item": lambda can: yes(can.conditional_writes),
+    "Labels are written as": lambda one: WRITES[one.capabilities.writes],
+    "Limits of a label": lambda one: limits(one.capabilities),
+    "Pulls only what changed": lambda one: yes(one.capabilities.incremental),
+    "Has a history of statuses": history,
+    "Progress counts as movement": lambda one: yes(one.capabilities.progress),
+    "Names what was deleted": lambda one: yes(one.capabilities.deletions),
+    "Refuses a write onto a newer item": lambda one: yes(one.capabilities.conditional_writes),
 }
 
 
@@ -55,7 +60,7 @@ def table(connectors: dict[str, type[Connector]]) -> str:
     """Capabilities down, connectors across."""
     heads = [f"[`{name}`]({PAGES.get(name, f'{name}.md')})" for name in connectors]
     lines = [["", *heads], ["---"] * (len(heads) + 1)]
-    lines += [[row, *(say(one.capabilities) for one in connectors.values())] for row, say in ROWS.items()]
+    lines += [[row, *(say(one) for one in connectors.values())] for row, say in ROWS.items()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -273,3 +273,11 @@ UPDATE setting SET value = json_set(value, '$.signature', NULL) WHERE name = 'ev
     day = "(SELECT json_extract(value, '$.day') FROM setting WHERE name = 'evaluated')"
     told = f"{lasting.spoken_sql(day)} AS reason"
     db.conn.execute(f"CREATE VIEW finding AS SELECT item_id, rule, label, {told}, since FROM finding_kept")
+
+
+@migrations()
+def m015_unproved(db: Database) -> None:
+    """Of which items a tool could not prove since when they are in their status, and what was known of that then."""
+    db.conn.execute(
+        "CREATE TABLE unproved (item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE, status_since TEXT)"
+    )

@@ -12,6 +12,7 @@ from sync import exemptionfiles, findings, log, rollout, takeback
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
+from sync.dating import date_statuses
 from sync.exemptions import Guard
 from sync.opened import Opened
 from sync.planning import Learned, keep, plan_run, plan_taking_back
@@ -36,6 +37,8 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         pull_all(config, store, connections, clock, wish, report)
         if not report.stopped:
             _evaluate(config, ruleset, store, clock, wish, report)
+            if date_statuses(ruleset, store, connections, clock, wish, report):
+                _evaluate(config, ruleset, store, clock, wish, report)
             learned = plan_run(config, ruleset, store, clock, wish, report)
             _write(config, ruleset, store, connections, clock, wish, report)
         _finish(config, ruleset, store, clock, report, learned)

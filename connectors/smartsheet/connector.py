@@ -9,6 +9,7 @@ from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
+    Dated,
     Granularity,
     Notice,
     Option,
@@ -16,9 +17,10 @@ from connectors.base import (
     SourceSetup,
 )
 from connectors.errors import ConnectorError, SetupError, UnsafeError
-from connectors.model import Cursor, LabelChange
+from connectors.model import Cursor, ItemRef, LabelChange
 from connectors.smartsheet.api import BASE_URL, Api, Json
 from connectors.smartsheet.columns import LABELS, Layout, Roles, lay_out
+from connectors.smartsheet.dating import date_rows
 from connectors.smartsheet.reading import Seen, parse_cursor, read
 from connectors.smartsheet.rows import Setting, Sheet
 from connectors.smartsheet.turn import alone
@@ -35,6 +37,8 @@ from connectors.smartsheet.writing import (
 
 DEFAULT_LABELS = "PMO labels"
 DEFAULT_ROWS = 1000
+DEFAULT_HISTORIES = 30
+"""Rows: with two histories of ten requests each, two minutes of what a token may ask for."""
 
 
 class SmartsheetConnector:
@@ -60,11 +64,19 @@ class SmartsheetConnector:
         Option("flag_column", "a checkbox or flag column, ticked while a row has a label of ours"),
         Option("reason_column", "a text column that says why, in one line"),
         Option("page_rows", "how many rows to ask for at a time", "integer", default=DEFAULT_ROWS),
+        Option(
+            "history_rows",
+            "of how many rows a run may ask the history, to know exactly since when they are stuck; 0 for none",
+            "integer",
+            default=DEFAULT_HISTORIES,
+        ),
     )
 
     def __init__(self, setup: SourceSetup) -> None:
         self._setup = setup
         given = {option.name: setup.options.get(option.name) or option.default for option in self.options}
+        limit = setup.options.get("history_rows")
+        self._histories_left = DEFAULT_HISTORIES if limit is None else int(limit)
         self._places: dict[str, Sequence[str]] = {
             kind: [str(name) for name in given[kind] or ()] for kind in ("workspaces", "folders", "reports")
         }
@@ -121,13 +133,24 @@ class SmartsheetConnector:
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         number = collection.native_id
-        layout = self._layouts.get(number) or self._layout(number, self._seen.get(number))
+        layout = self._known_layout(number)
         check_columns(layout)
         writing = Writing(self._api, number, layout, self._seen.pop(number, None))
         with alone(number, self._setup.stopping):
             yield from writing.write(changes)
         if writing.seen:
             self._seen[number] = writing.seen
+
+    def date(self, collection: Collection, refs: Sequence[ItemRef]) -> Iterator[Dated]:
+        """By the histories of cells, of `history_rows` rows in a run."""
+        number, asked = collection.native_id, refs[: max(0, self._histories_left)]
+        if not asked:
+            return
+        self._histories_left -= len(asked)
+        layout = self._known_layout(number)
+        rows = [ref.native_id for ref in asked]
+        for ref, (_, since) in zip(asked, date_rows(self._api, number, layout, rows), strict=True):
+            yield Dated(ref, since)
 
     def prepare(self, collection: Collection, *, really: bool) -> Sequence[str]:
         """Add the columns for labels that config names and the sheet does not have."""
@@ -168,6 +191,10 @@ class SmartsheetConnector:
     def _layout(self, number: str, known: Seen | None) -> Layout:
         self._layouts[number] = lay_out(self._api.columns(number), self._roles, known.columns if known else {})
         return self._layouts[number]
+
+    def _known_layout(self, number: str) -> Layout:
+        """As it was found in this run; asked for where the sheet was not read, as it did not change."""
+        return self._layouts.get(number) or self._layout(number, self._seen.get(number))
 
     def _refuse_lost_labels(self, layout: Layout, known: Seen | None) -> None:
         """A label column that is gone is not people taking every label off."""

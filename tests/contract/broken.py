@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
     Connector,
+    Dated,
     Notice,
     Option,
     Outcome,
@@ -322,6 +323,45 @@ class NoPercent(CopyingConnector):
     def pull(self, collection: Collection, cursor: Cursor | None) -> Iterator[Page]:
         for page in super().pull(collection, cursor):
             yield replace(page, items=tuple(replace(item, percent_complete=None) for item in page.items))
+
+
+class DatingConnector(MemoryConnector):
+    """The last move in the file, as if it were dear to look it up. For breaking that."""
+
+    def date(self, collection: Collection, refs: Sequence[ItemRef]) -> Iterator[Dated]:
+        entries = {entry["native_id"]: entry for entry in read_world(self._file)["items"]}
+        for one in refs:
+            moves = [step["at"] for step in entries[one.native_id].get("transitions", ())]
+            yield Dated(one, self.start(entries[one.native_id], [datetime.fromisoformat(at) for at in moves]))
+
+    def start(self, entry: dict[str, Any], moves: Sequence[datetime]) -> datetime | None:
+        return max(moves, default=None)
+
+
+@breaks("test_a_status_is_dated_by_its_last_move")
+class DatesByTheFirstMove(DatingConnector):
+    def start(self, entry: dict[str, Any], moves: Sequence[datetime]) -> datetime | None:
+        return min(moves, default=None)
+
+
+@breaks("test_a_status_is_dated_by_its_last_move")
+class DatesByTheLastEdit(DatingConnector):
+    def start(self, entry: dict[str, Any], moves: Sequence[datetime]) -> datetime | None:
+        return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=entry["changed"])
+
+
+@breaks("test_a_status_is_dated_by_its_last_move")
+class DatesNothing(DatingConnector):
+    def start(self, entry: dict[str, Any], moves: Sequence[datetime]) -> datetime | None:
+        return None
+
+
+@breaks("test_a_status_is_dated_by_its_last_move")
+class DatesAndLabels(DatingConnector):
+    def start(self, entry: dict[str, Any], moves: Sequence[datetime]) -> datetime | None:
+        world = read_world(self._file)
+        write_world(self._file, {**world, "log": [{"by": "us", "item": entry["native_id"]}]})
+        return max(moves, default=None)
 
 
 # Apply.

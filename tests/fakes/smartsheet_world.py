@@ -14,6 +14,7 @@ as it says.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from connectors.base import SourceSetup
@@ -24,6 +25,7 @@ from tests.fakes.smartsheet.api import Smartsheet
 from tests.fakes.smartsheet.openapi import SmartsheetJudge
 
 LABELS = "PMO labels"
+STATUSES = ("Not Started", "In Progress", "Complete")
 DESCRIPTION = SHARED / "specs" / "smartsheet" / "openapi-2025-07.patched.json"
 
 
@@ -74,6 +76,16 @@ class SmartsheetWorld(LoopbackWorld):
 
     def labels(self, sheet: Sheet, row: Row) -> list[str]:
         return list(row.cells.get(sheet.column(LABELS).id, Cell()).value or ())
+
+    def move(self, item: str) -> str:
+        sheet, row = self.place(item)
+        status = row.cells[sheet.column("Status").id].value
+        there = STATUSES[(STATUSES.index(status) + 1) % len(STATUSES)]
+        self.account.set(sheet, row, Status=there)
+        return there
+
+    def settle(self) -> None:
+        self.account.pass_time(timedelta(hours=6))
 
     def place(self, item: str) -> tuple[Sheet, Row]:
         return next((sheet, row) for sheet in self.account.sheets.values() for row in sheet.rows if row.id == int(item))

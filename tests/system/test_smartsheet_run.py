@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.server import Answer
 from tests.fakes.smartsheet.account import TOKEN, Cell, Column, Row
 from tests.fakes.smartsheet.api import Smartsheet
 from tests.sync.town import Said, Town
@@ -202,6 +204,141 @@ def test_neither_our_write_nor_a_sort_resets_the_clock(office: Office) -> None:
     office.edit(rows[1], Status="Complete")
     office.run()
     assert office.seen(rows[1], "PMO labels") is None
+
+
+HISTORY = "/columns/"
+
+
+def dates(office: Office) -> dict[str, tuple[str, str]]:
+    items = office.unstuck("items", "--format", "json").json
+    return {item["title"]: (item["status_since"], item["status_since_is"]) for item in items}
+
+
+def old_row(office: Office, name: str, days: int = 40) -> Row:
+    """A row that has been where it is for so many days when we first see it."""
+    today = office.account.now
+    office.account.now = today - timedelta(days=days)
+    row = office.new(name, ADA)
+    office.account.now = today
+    return row
+
+
+def test_a_row_that_crosses_a_threshold_is_dated_by_its_history_once(office: Office) -> None:
+    stuck, quick = old_row(office, "Stuck"), old_row(office, "Quick")
+    office.run()
+    assert not [one for one in office.asked() if HISTORY in one], "nothing crossed a threshold yet"
+    office.account.now += timedelta(days=6)
+    office.edit(quick, Status="On Hold")
+    office.now = "2026-03-26T12:00:00"
+    office.run()
+    assert {name: how for name, (_, how) in dates(office).items()} == {"Stuck": "at_least", "Quick": "at_least"}
+    office.now = "2026-04-06T12:00:00"
+    office.asked()
+    office.run()
+    assert sum(HISTORY in one for one in office.asked()) == 2, "status and progress, of the row that crossed it"
+    assert dates(office)["Stuck"] == ("2026-02-08T09:00:00Z", "exact")
+    assert office.seen(stuck, "PMO labels") == ["pmo-stuck-20d"], "it was labelled by what was only at least"
+    assert office.seen(quick, "PMO labels") is None
+    for day in ("2026-04-06", "2026-04-07"):
+        office.now = f"{day}T18:00:00"
+        said = office.run()
+        assert said.json["written"]["items"] == 0
+        assert not [one for one in office.asked() if HISTORY in one], "what was told once is asked for again"
+
+
+def test_a_row_that_moved_is_dated_anew(office: Office) -> None:
+    row = old_row(office, "Stuck")
+    office.run()
+    office.now = "2026-04-06T12:00:00"
+    office.run()
+    office.account.now = datetime(2026, 4, 5, 8, tzinfo=UTC)
+    office.edit(row, Status="On Hold")
+    office.now = "2026-04-10T12:00:00"
+    office.run()
+    assert dates(office)["Stuck"] == ("2026-04-10T12:00:00Z", "at_least")
+    assert office.seen(row, "PMO labels") is None
+    office.now = "2026-04-27T12:00:00"
+    office.run()
+    assert dates(office)["Stuck"] == ("2026-04-05T08:00:00Z", "exact")
+    assert office.seen(row, "PMO labels") == ["pmo-stuck-10d"]
+
+
+def test_a_start_that_nobody_saw_is_corrected_too(office: Office) -> None:
+    """It went and came back between two runs."""
+    row = old_row(office, "Back again")
+    office.run()
+    office.account.now = datetime(2026, 4, 1, 9, tzinfo=UTC)
+    office.edit(row, Status="On Hold")
+    office.edit(row, Status="In Progress")
+    office.now = "2026-04-07T12:00:00"
+    office.run()
+    assert dates(office)["Back again"] == ("2026-04-01T09:00:00Z", "exact")
+    assert office.seen(row, "PMO labels") is None
+
+
+def test_a_move_after_the_pull_is_left_to_the_next_run(office: Office) -> None:
+    old_row(office, "Back again")
+    office.run()
+    office.account.now = datetime(2026, 4, 6, 13, tzinfo=UTC)
+    office.edit(office.plan_sheet.rows[0], Status="On Hold")
+    office.edit(office.plan_sheet.rows[0], Status="In Progress")
+    office.now = "2026-04-06T12:00:00"
+    office.run()
+    assert dates(office)["Back again"] == ("2026-03-20T12:00:00Z", "at_least")
+    office.now = "2026-04-06T14:00:00"
+    office.run()
+    assert dates(office)["Back again"] == ("2026-04-06T13:00:00Z", "exact")
+
+
+def test_a_status_that_a_formula_makes_is_never_asked_for(office: Office) -> None:
+    row = old_row(office, "Stuck")
+    office.plan_sheet.column("Status").formula = "=VLOOKUP([Key]@row, {Map}, 2, false)"
+    office.run()
+    office.now = "2026-04-06T12:00:00"
+    for _ in range(2):
+        office.run()
+    assert not [one for one in office.asked() if HISTORY in one]
+    assert dates(office)["Stuck"] == ("2026-03-20T12:00:00Z", "at_least")
+    assert office.seen(row, "PMO labels") == ["pmo-stuck-10d"]
+
+
+def test_what_proves_nothing_is_asked_for_once(office: Office) -> None:
+    row = old_row(office, "Stuck")
+    office.plan_sheet.history.clear()
+    office.run()
+    office.now = "2026-04-06T12:00:00"
+    office.run()
+    assert [one for one in office.asked() if HISTORY in one]
+    office.now = "2026-04-07T12:00:00"
+    office.run()
+    assert not [one for one in office.asked() if HISTORY in one]
+    assert dates(office)["Stuck"] == ("2026-03-20T12:00:00Z", "at_least")
+    assert office.seen(row, "PMO labels") == ["pmo-stuck-10d"]
+
+
+def test_no_more_rows_are_dated_in_a_run_than_config_says(office: Office) -> None:
+    for number in range(3):
+        old_row(office, f"Stuck {number}")
+    office.write_config(CONFIG.format(url=office.smartsheet.url, more="history_rows = 1"))
+    office.run()
+    office.now = "2026-04-06T12:00:00"
+    for count in (1, 2, 3, 3):
+        office.run()
+        assert [how for _, how in dates(office).values()].count("exact") == count
+
+
+def test_a_history_that_cannot_be_asked_for_changes_nothing_and_is_said(office: Office) -> None:
+    row = old_row(office, "Stuck")
+    office.run()
+    office.now = "2026-04-06T12:00:00"
+    refusal = Answer(403, json={"errorCode": 1004, "message": "You are not authorized to perform this action."})
+    office.smartsheet.script(refusal, times=2, method="GET", path="/history")
+    [problem] = office.run(code=1).json["problems"]
+    assert problem.startswith("portfolio: since when items are in their status could not be asked: ")
+    assert office.seen(row, "PMO labels") == ["pmo-stuck-10d"]
+    assert office.unstuck("run", "--apply").out == "", "cron is told the same again"
+    office.run()
+    assert dates(office)["Stuck"] == ("2026-02-08T09:00:00Z", "exact")
 
 
 def test_a_row_that_is_deleted_is_gone_and_a_neighbour_is_not_touched(office: Office) -> None:

@@ -35,6 +35,10 @@ class Quirks:
     """A page past the end is the `last` page again, or `empty`."""
     between_pages: list[Callable[[], None]] = field(default_factory=list)
     """What people do before the second page of a sheet, each once."""
+    history_page: int = 100
+    """Entries of a cell's history in one answer, whatever is asked for."""
+    oldest_first: bool = False
+    """A cell's history begins with its first value; which comes first is not documented."""
     slow_write: float = 0.0
     """Seconds that a write takes."""
 
@@ -271,7 +275,7 @@ class Smartsheet:
         return self._paged(found, query)
 
     def _history(self, request: Request, number: int, row: int, column: int) -> Answer:
-        """The newest first."""
+        """The newest first, if nothing else is wished."""
         sheet = self._sheet(number)
         shown = next((one for one in sheet.columns if one.id == column), None)
         if shown is None or sheet.row(row) is None:
@@ -284,7 +288,8 @@ class Smartsheet:
             }
             for entry in reversed(sheet.history.get((row, column), []))
         ]
-        return self._paged(entries, request.query)
+        size = min(self.quirks.history_page, int(request.query.get("pageSize", 100)))
+        return self._paged(entries[:: -1 if self.quirks.oldest_first else 1], {**request.query, "pageSize": size})
 
     def _update_rows(self, request: Request, number: int) -> Answer:
         """Two writes into one sheet at a time are one too many."""
