@@ -143,6 +143,15 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MadeLabel:
+    """A label that a write had to make in its collection before it could be put on, where the tool has such."""
+
+    native_id: str
+    """Immutable in the tool."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeResult:
     """What became of one `LabelChange`."""
 
@@ -160,6 +169,9 @@ class ChangeResult:
     cursor: Cursor | None = None
     """Where a later pull goes on from, if nothing but our writes changed the collection since it was pulled in this
     run, and all of them up to this one are told of: so that our own writes are not pulled as news."""
+    made: tuple[MadeLabel, ...] = ()
+    """Labels that were made in the collection for this write (only by a connector that is `Tidying`). One that was
+    there is not among them, whoever made it."""
 
 
 def exempted(change: LabelChange, labels: Iterable[str], what: str = "item") -> ChangeResult | None:
@@ -186,6 +198,31 @@ class Preparing(Protocol):
         """Put there what labels need and what is missing, named one by one; unless `really`, only name it.
 
         Asked for by a person, for a collection that the person named; never part of a run.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What became of a label that was to be deleted."""
+
+    label: MadeLabel
+    outcome: Outcome
+    """Done, or gone if it is not there any more; stale if somebody renamed it, so that it is not ours any more; refused
+    where something carries it; failed if it may work the next time."""
+    message: str = ""
+    """Beside done and gone: what keeps it, and what to do next."""
+
+
+@runtime_checkable
+class Tidying(Protocol):
+    """A connector to a tool in which a label is a thing of its own, and stays when nothing carries it."""
+
+    def tidy(self, collection: Collection, made: Sequence[MadeLabel]) -> Iterator[Tidied]:
+        """Delete labels that we made in the collection (`ChangeResult.made`), one answer for each, in their order.
+
+        A label is deleted only if nothing carries it, also nothing that was archived, and if it still has the name that
+        we gave it: both are looked at right before. Asked for by `unstuck retire` alone.
         """
         ...
 

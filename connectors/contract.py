@@ -34,10 +34,13 @@ from connectors.base import (
     Dated,
     Dating,
     Granularity,
+    MadeLabel,
     Notice,
     Outcome,
     Page,
     SourceSetup,
+    Tidied,
+    Tidying,
 )
 from connectors.errors import (
     AccessError,
@@ -118,6 +121,10 @@ class World(ABC):
     def move(self, item: str) -> str:
         """Move an item to another status and return that status. Asked only of tools that have a history."""
         raise NotImplementedError("a connector with `history`, or that can date, needs a world in which items move")
+
+    def labels_there(self, collection: str) -> set[str]:
+        """The labels that a collection knows, carried or not. Asked only of connectors that tidy."""
+        raise NotImplementedError("a connector that tidies needs a world that shows the labels of a collection")
 
     def input_of(self, collection: str) -> bytes:
         """The input itself, apart from its labelled copy. Asked only with `Granularity.COLLECTION`."""
@@ -668,6 +675,34 @@ class ConnectorContract:
         pages = self.pull(world, board).pages
         assert pages[-1].copy_outdated is copies, f"after an edit of the input, copy_outdated is not {copies}"
         assert not any(page.copy_outdated for page in pages[:-1]), "only the last page may say so"
+
+    def test_what_was_made_is_told_and_can_be_deleted(self, world: World) -> None:
+        self.only_if(issubclass(self.connector, Tidying), "it deletes no labels")
+        board = world.new_collection("Board")
+        item, other = world.new_item(board, "One"), world.new_item(board, "Other")
+        world.put_label(other, "theirs")
+        before = world.labels_there(board)
+        made = self.put(world, board, item, "pmo-one", "theirs").made
+        assert [label.name for label in made] == ["pmo-one"], f"made was pmo-one, and told is {made}"
+        assert not self.put(world, board, other, "pmo-one").made, "what was there already is told as made"
+        self.take(world, board, item, "pmo-one", "theirs")
+        [kept] = self.tidy(world, board, *made)
+        assert kept.outcome is Outcome.REFUSED, f"an item carries it, and it is {kept.outcome}"
+        assert is_sentence(kept.message), "what keeps it is not said"
+        assert "pmo-one" in world.labels_of(other), "it was deleted, and an item carried it"
+        self.apply(world, board, LabelChange(ref(world, other), remove=("pmo-one",)))
+        refused(lambda: self.tidy(world, board, *made, writable=False), "tidy() without leave", UnsafeError)
+        assert "pmo-one" in world.labels_there(board), "it refused, but had deleted"
+        assert [tidied.outcome for tidied in self.tidy(world, board, *made)] == [Outcome.DONE]
+        assert world.labels_there(board) == before, "it is still there, or another one is not"
+        assert world.labels_of(other) == {"theirs"}, "a label of others went"
+        assert [tidied.outcome for tidied in self.tidy(world, board, *made)] == [Outcome.GONE], "it is gone already"
+
+    def tidy(self, world: World, collection: str, *made: MadeLabel, writable: bool = True) -> list[Tidied]:
+        """What a fresh connector makes of labels that are to be deleted."""
+        with closing(self.connector(world.setup(writable=writable))) as connector:
+            assert isinstance(connector, Tidying)
+            return list(connector.tidy(find(connector, collection), made))
 
     # Errors.
 

@@ -23,6 +23,7 @@ from sync.config import Source
 from sync.durations import spoken
 from sync.exemptions import Guard
 from sync.lanes import Cut, Lane, side_by_side
+from sync.ledger import remember_made
 from sync.opened import Opened
 from sync.plan import Held, Hold, Plan, PlannedChange
 from sync.pull import placed, sentence
@@ -48,6 +49,8 @@ class ApplyReport:
     added: int = 0
     removed: int = 0
     copies: int = 0
+    deleted: int = 0
+    """Labels that were deleted from collections, as nothing carries them any more."""
     held: list[Held] = field(default_factory=list)
     """Labels that were not put on, as somebody exempted their items since they were planned."""
     problems: list[str] = field(default_factory=list)
@@ -223,6 +226,7 @@ class _Writer:
             with self.store.transaction() as connection:
                 self._record(connection, self.planned.get(result.ref), result, self.intents)
                 self._move_cursor(connection, result)
+                remember_made(connection, self.source, self.collection.native_id, result.made)
         except (sqlite3.Error, Stop):
             raise
         except Exception as error:  # noqa: BLE001 - a result that is none is the connector's fault

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from connectors.base import MadeLabel
 from connectors.model import ItemRef
 from rules.table import moment
 from sync.plan import ItemState, Reason
@@ -140,6 +141,14 @@ def states(connection: sqlite3.Connection, also: Iterable[int] = ()) -> Iterator
             ours=mine,
             vetoed=frozenset(vetoed.get(item_id, ())),
         )
+
+
+def remember_made(connection: sqlite3.Connection, source: str, collection: str, labels: Iterable[MadeLabel]) -> None:
+    """Keep which labels a write had to make in a collection: those alone may be deleted there again."""
+    connection.executemany(
+        "INSERT INTO made_label (source, collection, native_id, label) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(source, collection, label.native_id, label.name) for label in labels],
+    )
 
 
 def considered(connection: sqlite3.Connection) -> dict[str, int]:

@@ -276,8 +276,15 @@ UPDATE setting SET value = json_set(value, '$.signature', NULL) WHERE name = 'ev
 
 
 @migrations()
-def m015_unproved(db: Database) -> None:
-    """Of which items a tool could not prove since when they are in their status, and what was known of that then."""
-    db.conn.execute(
-        "CREATE TABLE unproved (item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE, status_since TEXT)"
+def m015_starts_and_made_labels(db: Database) -> None:
+    """Of which items no tool could prove since when they are in their status, and which labels we made on boards."""
+    _run(
+        db,
+        """
+CREATE TABLE unproved (item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE, status_since TEXT);
+CREATE TABLE made_label (
+  source TEXT NOT NULL, collection TEXT NOT NULL, native_id TEXT NOT NULL, label TEXT NOT NULL,
+  PRIMARY KEY (source, native_id)
+) WITHOUT ROWID;
+""",
     )

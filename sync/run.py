@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rules import table
 from rules.ruleset import RuleSet
-from sync import exemptionfiles, findings, log, rollout, takeback
+from sync import exemptionfiles, findings, log, rollout, takeback, tidying
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
@@ -49,7 +49,10 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
 
 def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) -> RunReport:
     """Pull, and take back what `aim` names, on an open, locked store. Rules are not asked."""
-    sources = [source for source in chosen(config, wish) if source.name in takeback.sources(store.connection, aim)]
+    at_stake = takeback.sources(store.connection, aim)
+    if aim.what == "retire":
+        at_stake |= tidying.sources(store.connection)
+    sources = [source for source in chosen(config, wish) if source.name in at_stake]
     if wish.apply:
         refuse_rehearsal(sources, clock)
     exemptions = exemptionfiles.by_label(config, clock.now)
@@ -60,10 +63,14 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
         report.findings = store.value("SELECT count(*) FROM finding")
         if not report.stopped:
             plan_taking_back(config, store, clock, wish, report, aim)
+            if aim.what == "retire":
+                report.unused = tidying.unused(store.connection, wish.source, report.plan)
             if wish.apply and not report.tripped:
                 with store.transaction() as connection:
                     takeback.remember(connection, report.plan, aim, clock.now, config.veto_days)
             _write(config, None, store, connections, clock, wish, report)
+            if wish.apply and not report.tripped and not report.stopped:
+                tidying.tidy(store, connections, wish, report)
         _finish(config, None, store, clock, report, None)
     return report
 

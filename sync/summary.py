@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.base import Collection, MadeLabel
 from rules import engine
 from sync import brakes
 from sync.apply import ApplyReport
@@ -38,6 +39,19 @@ class Wish:
     """Asked between two steps whether to stop."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnusedLabel:
+    """A label that we made in a collection, and that nothing carries once the plan is written."""
+
+    source: str
+    collection: Collection
+    label: MadeLabel
+
+    def as_json(self) -> dict[str, str]:
+        """The shape of docs/json.md."""
+        return {"source": self.source, "collection": self.collection.name, "label": self.label.name}
+
+
 @dataclass(slots=True)
 class RunReport:
     """How a run went: what is printed, and what `--json` shows."""
@@ -60,6 +74,10 @@ class RunReport:
     """Items that people have exempted by a label in the tool."""
     pauses: list[Pause] = field(default_factory=list)
     plan: Plan = field(default_factory=lambda: Plan(0))
+    unused: list[UnusedLabel] = field(default_factory=list)
+    """What a retiring deletes after all else."""
+    tidying_notices: list[str] = field(default_factory=list)
+    """Why labels that were to be deleted stay."""
     tripped: list[brakes.Tripped] = field(default_factory=list)
     written: ApplyReport = field(default_factory=ApplyReport)
     stopped: str | None = None
@@ -97,6 +115,7 @@ class RunReport:
             *(sentence for source in self.sources for sentence in source.notices),
             *self.rule_notices,
             *self.flapping,
+            *self.tidying_notices,
         ]
 
     @property
@@ -153,12 +172,14 @@ class RunReport:
                 "remove": sum(len(change.remove) for change in self.plan.changes),
                 "copies": len(self.plan.copies),
             },
+            "unused_labels": [label.as_json() for label in self.unused],
             "brakes": [{"name": brake.name, "why": brake.sentence} for brake in self.tripped],
             "written": {
                 "items": self.written.items,
                 "added": self.written.added,
                 "removed": self.written.removed,
                 "copies": self.written.copies,
+                "deleted_labels": self.written.deleted,
             },
             "problems": self.problems,
         }

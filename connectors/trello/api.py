@@ -131,13 +131,21 @@ class Api:
         return mapping(self._get(path, **nested))
 
     def cards(self, board: str, *, checklists: bool = False) -> Iterator[Json]:
-        """All cards of a board, each once, newest pages first. Asks for fewer at a time where it must."""
+        """All cards of a board with all that is read of them, each once."""
+        more = {"checklists": "all"} if checklists else {}
+        return self._cards(board, fields=CARD_FIELDS, customFieldItems="true", **more)
+
+    def labels_in_use(self, board: str) -> Iterator[Json]:
+        """All cards of a board, each once, with nothing but `idLabels`."""
+        return self._cards(board, fields="idLabels")
+
+    def _cards(self, board: str, **wanted: str) -> Iterator[Json]:
+        """Cards of every kind, archived ones too, newest pages first. Asks for fewer at a time where it must."""
         limit, before, seen = MOST, "", set[str]()
+        path = f"boards/{segment(board)}/cards"
         while True:
-            wanted = {"filter": "all", "fields": CARD_FIELDS, "customFieldItems": "true", "limit": limit}
-            more = {"checklists": "all"} if checklists else {}
             try:
-                page = entries(self._get(f"boards/{board}/cards", **wanted, **more, before=before or None))
+                page = entries(self._get(path, filter="all", limit=limit, before=before or None, **wanted))
             except ConnectorError as error:
                 if limit <= LEAST or not is_too_much(error):
                     raise
@@ -194,6 +202,10 @@ class Api:
 
     def take_label(self, card: str, label: str) -> None:
         self._fetch(f"cards/{segment(card)}/idLabels/{segment(label)}", "DELETE")
+
+    def delete_label(self, label: str) -> None:
+        """Delete a label from its board, and so from every card."""
+        self._fetch(f"labels/{segment(label)}", "DELETE")
 
     # The client
 

@@ -12,10 +12,12 @@ from connectors.base import (
     ChangeResult,
     Collection,
     Granularity,
+    MadeLabel,
     Notice,
     Option,
     Page,
     SourceSetup,
+    Tidied,
 )
 from connectors.errors import ConnectorError, GoneError, SetupError, UnsafeError
 from connectors.model import Cursor, LabelChange, StatusCategory, Transition, WorkItem
@@ -23,7 +25,7 @@ from connectors.trello.api import BASE, MOST, Api, Json, entries, is_no_leave, t
 from connectors.trello.cards import Board, by_card, is_work, names_of, parse_card
 from connectors.trello.fields import Reader, parse_targets
 from connectors.trello.history import Read, Step, Trace, follow, read_actions, settle, transitions
-from connectors.trello.labels import LONGEST, Labeller
+from connectors.trello.labels import LONGEST, Labeller, tidy
 from connectors.trello.state import State, digest_of, parse_cursor
 from connectors.trello.statuses import Place, Statuses
 
@@ -106,6 +108,11 @@ class TrelloConnector:
         labeller = Labeller(self._api, collection, options.get("colors") or {}, options.get("color") or "yellow")
         for change in changes:
             yield labeller.write(change)
+
+    def tidy(self, collection: Collection, made: Sequence[MadeLabel]) -> Iterator[Tidied]:
+        if not self._setup.writable:
+            raise UnsafeError("this run may not write", "start it with --apply")
+        yield from tidy(self._api, collection, made)
 
     def close(self) -> None:
         self._api.close()

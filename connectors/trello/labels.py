@@ -6,11 +6,12 @@ there is never made again. https://developer.atlassian.com/cloud/trello/rest/api
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from connectors.base import ChangeResult, Collection, Outcome, exempted
-from connectors.errors import AccessError, ConnectorError, GoneError, SetupError
+from connectors.base import ChangeResult, Collection, MadeLabel, Outcome, Tidied, exempted
+from connectors.errors import AccessError, AuthError, ConnectorError, GoneError, SetupError
 from connectors.model import LabelChange
 from connectors.trello.api import MOST, Api, Json, is_no_leave, text, with_ids
 
@@ -26,9 +27,16 @@ class Labeller:
         self._colors, self._color = colors, color
         self._ids: dict[str, str] | None = None
         self._is_full = False
+        self._made: list[MadeLabel] = []
+        """Made on the board, and not told yet."""
 
     def write(self, change: LabelChange) -> ChangeResult:
         """Do what is still to be done. Raises a `ConnectorError` for what more than this card would meet."""
+        result = self._write_card(change)
+        made, self._made = tuple(self._made), []
+        return replace(result, made=made)
+
+    def _write_card(self, change: LabelChange) -> ChangeResult:
         if long := next((label for label in change.add if not 1 <= len(label.strip()) <= LONGEST), None):
             problem = f'"{long[:20]}…" is no label for Trello, which holds 1 to {LONGEST} characters; shorten it'
             return ChangeResult(change.ref, Outcome.REFUSED, problem)
@@ -113,8 +121,42 @@ class Labeller:
                     "delete some that no card carries",
                 )
             color = self._colors.get(label, self._color)
-            self._ids[label] = self._api.make_label(self._board.native_id, label, None if color == "none" else color)
+            made = self._api.make_label(self._board.native_id, label, None if color == "none" else color)
+            self._made.append(MadeLabel(made, label))
+            self._ids[label] = made
         return self._ids[label]
+
+
+def tidy(api: Api, board: Collection, made: Sequence[MadeLabel]) -> Iterator[Tidied]:
+    """Delete those of our labels that no card of the board carries, by what the board shows at this moment."""
+    names = {label["id"]: text(label, "name") for label in api.labels(board.native_id)}
+    carried = Counter(label for card in api.labels_in_use(board.native_id) for label in card.get("idLabels") or ())
+    for label in made:
+        now, cards = names.get(label.native_id), carried[label.native_id]
+        if now is None:
+            yield Tidied(label, Outcome.GONE)
+        elif now != label.name:
+            yield Tidied(label, Outcome.STALE, f'it was renamed "{now}"; delete it on the board if nobody needs it')
+        elif cards:
+            why = f"{cards} card(s) carry it, perhaps archived ones; take it off them, and do it again"
+            yield Tidied(label, Outcome.REFUSED, why)
+        else:
+            yield delete(api, label)
+
+
+def delete(api: Api, label: MadeLabel) -> Tidied:
+    """Delete one label. Raises a `ConnectorError` for what the others would meet too."""
+    try:
+        api.delete_label(label.native_id)
+    except GoneError:
+        return Tidied(label, Outcome.GONE)
+    except AuthError as error:
+        if not is_no_leave(error):
+            raise
+        return Tidied(
+            label, Outcome.FAILED, "this account may not delete it; make it a member that may, or do it by hand"
+        )
+    return Tidied(label, Outcome.DONE)
 
 
 def labels_on(card: Json) -> dict[str, list[str]]:

@@ -115,17 +115,20 @@ def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = Non
         )
     click.echo(f"{report.findings} finding(s) on {report.plan.considered} item(s).")
     tell_unknown(report.counts)
-    _tell_plan(report.plan)
+    _tell_plan(report.plan, is_all=not report.unused)
+    for label in report.unused:
+        click.echo(f"  x {label.label.name}  {label.collection.name}  deleted there, if nothing carries it: we made it")
     if report.applied and not report.tripped:
         written = report.written
         copies = f", {written.copies} labelled copies" if written.copies else ""
-        click.echo(f"Written: {written.items} item(s), +{written.added} -{written.removed} label(s){copies}.")
+        deleted = f", {written.deleted} label(s) deleted" if written.deleted else ""
+        click.echo(f"Written: {written.items} item(s), +{written.added} -{written.removed} label(s){copies}{deleted}.")
     _tell_held(report)
     _tell_troubles(report, report.problems if problems is None else problems)
 
 
-def _tell_plan(plan: Plan) -> None:
-    if plan.empty:
+def _tell_plan(plan: Plan, *, is_all: bool = True) -> None:
+    if plan.empty and is_all:
         click.echo("Nothing to change.")
     for change in plan.changes:
         for sign, labels in (("+", change.add), ("-", change.remove)):
@@ -272,7 +275,7 @@ def retire(path: Path | None, source: str | None, apply_: bool, force: Sequence[
     with _at_work(config, wish, create=False) as (store, heeding):
         report = take_back(config, store, clocks.read(), heeding, takeback.retiring(store.connection, source))
     _tell(report, as_json)
-    if not as_json and not report.plan.empty:
+    if not as_json and (report.unused or not report.plan.empty):
         click.echo(
             "Take `unstuck run` out of cron now, or it labels again."
             if report.applied

@@ -26,7 +26,7 @@ def world() -> Iterator[TrelloWorld]:
     with closing(TrelloWorld()) as world:
         yield world
         forbidden = [one for one in world.trello.writing_requests if one.startswith(("PUT", "DELETE /1/labels"))]
-        assert not forbidden, "labels are set one at a time, and none is ever deleted from a board"
+        assert not forbidden, "labels are set one at a time, and no write of one deletes any from the board"
 
 
 @pytest.fixture

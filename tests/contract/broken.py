@@ -15,6 +15,7 @@ from connectors.base import (
     Collection,
     Connector,
     Dated,
+    MadeLabel,
     Notice,
     Option,
     Outcome,
@@ -27,6 +28,7 @@ from connectors.memory import OPTIONS, MemoryConnector, parse_collections, read_
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
 from tests.fakes.copying import CopyingConnector, CopyingWorld, load
 from tests.fakes.memory import MemoryWorld
+from tests.fakes.tidying import TidyingConnector, TidyingWorld
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ def breaks(fails: str) -> Callable[[C], C]:
     """Enter a broken connector into the list."""
 
     def enter(connector: C) -> C:
-        world = CopyingWorld if issubclass(connector, CopyingConnector) else MemoryWorld
+        worlds: dict[type[MemoryConnector], type[MemoryWorld]] = {
+            CopyingConnector: CopyingWorld,
+            TidyingConnector: TidyingWorld,
+        }
+        world = next((worlds[kind] for kind in worlds if issubclass(connector, kind)), MemoryWorld)
         BROKEN.append(Broken(fails, connector, world))
         return connector
 
@@ -637,6 +643,30 @@ class CopyIsNeverOutdated(CopyingConnector):
 class OutdatedWithoutCopies(Reshaping):
     def page(self, page: Page, cursor: Cursor | None) -> Page:
         return replace(page, copy_outdated=page.complete)
+
+
+@breaks("test_what_was_made_is_told_and_can_be_deleted")
+class TellsWhatItFound(TidyingConnector):
+    def told(self, wanted: Sequence[str], known: set[str]) -> tuple[MadeLabel, ...]:
+        return super().told(wanted, set())
+
+
+@breaks("test_what_was_made_is_told_and_can_be_deleted")
+class DeletesWhatIsCarried(TidyingConnector):
+    def is_carried(self, collection: Collection, label: MadeLabel) -> bool:
+        return False
+
+
+@breaks("test_what_was_made_is_told_and_can_be_deleted")
+class DeletesMore(TidyingConnector):
+    def less(self, known: set[str], label: MadeLabel) -> set[str]:
+        return set()
+
+
+@breaks("test_what_was_made_is_told_and_can_be_deleted")
+class SaysDeletedButLeft(TidyingConnector):
+    def less(self, known: set[str], label: MadeLabel) -> set[str]:
+        return known
 
 
 # Errors.

@@ -16,6 +16,7 @@ from connectors.memory import MemoryConnector
 from connectors.model import Cursor, LabelChange
 from tests.fakes.copying import CopyingConnector, CopyingWorld
 from tests.fakes.memory import MemoryWorld
+from tests.fakes.tidying import TidyingConnector, TidyingWorld
 
 
 class TestMemory(ConnectorContract):
@@ -32,6 +33,14 @@ class TestCopying(ConnectorContract):
     @pytest.fixture
     def world(self, tmp_path: Path) -> World:
         return CopyingWorld(tmp_path)
+
+
+class TestTidying(ConnectorContract):
+    connector = TidyingConnector
+
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> World:
+        return TidyingWorld(tmp_path)
 
 
 class LeastConnector(MemoryConnector):

@@ -52,6 +52,9 @@ class TrelloWorld(LoopbackWorld):
     def labels_of(self, item: str) -> set[str]:
         return set(self.site.labels_of(item))
 
+    def labels_there(self, collection: str) -> set[str]:
+        return {str(label["name"]) for label in self.site.board(collection).labels.values()}
+
     def move(self, item: str) -> str:
         board = self.site.board_of(item)
         here = LISTS.index(board.lists[board.cards[item]["idList"]]["name"])

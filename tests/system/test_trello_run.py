@@ -256,6 +256,74 @@ def test_retire_takes_off_all_that_was_ever_put_on(office: Office) -> None:
     assert [office.labels_of(card) for card in cards] == [["theirs"], [], []]
 
 
+def names(board: Board) -> set[str]:
+    return {str(label["name"]) for label in board.labels.values()}
+
+
+def test_retire_deletes_the_labels_that_we_made_once_no_card_carries_them(office: Office) -> None:
+    cards = [office.card(f"Card {number}", sponsor="", at="2026-02-02") for number in range(2)]
+    office.site.new_label(office.board, "pmo-no-sponsor")  # theirs: it was there before us
+    office.site.label(cards[1], "theirs")
+    office.today()
+    office.run()
+    assert names(office.board) == {"pmo-no-sponsor", "pmo-stuck-20d", "theirs"}
+    said = office.unstuck("retire")
+    assert said.code == 0, "it was not only planned"
+    assert "x pmo-stuck-20d  Delivery  deleted there" in said.out
+    assert "x pmo-no-sponsor" not in said.out
+    assert "Nothing was written" in said.out
+    assert names(office.board) == {"pmo-no-sponsor", "pmo-stuck-20d", "theirs"}
+    said = office.unstuck("retire", "--apply")
+    assert (said.code, "1 label(s) deleted" in said.out) == (0, True), said.out + said.err
+    assert names(office.board) == {"pmo-no-sponsor", "theirs"}
+    assert office.labels_of(cards[1]) == ["theirs"]
+    assert office.unstuck("retire").out.splitlines()[-1] == "Nothing to change."
+
+
+def test_a_label_that_a_person_put_on_another_card_is_not_deleted(office: Office) -> None:
+    card, other = (office.card(title, at="2026-02-02") for title in ("Stuck", "Other"))
+    office.site.move(other, "Done")
+    office.today()
+    office.run()
+    office.site.label(other, "pmo-stuck-20d")
+    assert "x pmo-stuck-20d" not in office.unstuck("retire").out
+    assert office.unstuck("retire", "--apply").code == 0
+    assert (office.labels_of(card), office.labels_of(other)) == ([], ["pmo-stuck-20d"])
+    office.site.unlabel(other, "pmo-stuck-20d")
+    said = office.unstuck("retire", "--apply", "--json").json
+    assert said["unused_labels"] == [{"source": "boards", "collection": "Delivery", "label": "pmo-stuck-20d"}]
+    assert said["written"]["deleted_labels"] == 1
+    assert names(office.board) == set()
+
+
+def test_what_carries_a_label_is_looked_at_right_before(office: Office) -> None:
+    """A template is no work item, and so not in the store."""
+    office.card("Stuck", at="2026-02-02")
+    template = office.site.new_card(office.board, "Template", isTemplate=True)
+    office.today()
+    office.run()
+    office.site.label(template, "pmo-stuck-20d")
+    said = office.unstuck("retire", "--apply", "--json")
+    assert (said.code, said.json["written"]["deleted_labels"]) == (0, 0)
+    assert office.labels_of(template) == ["pmo-stuck-20d"]
+    said = office.unstuck("retire", "--apply")
+    assert 'Delivery: the label "pmo-stuck-20d" stays: 1 card(s) carry it' in said.err + said.out
+
+
+def test_labels_that_cannot_be_deleted_are_said_and_done_by_the_next(office: Office) -> None:
+    office.card("Stuck", at="2026-02-02")
+    office.today()
+    office.run()
+    expired = Answer(401, headers=PLAIN, body=b"invalid token")
+    office.trello.script(expired, times=1, method="DELETE", path="/1/labels/")
+    said = office.unstuck("retire", "--apply")
+    assert said.code == 1
+    assert "labels that nothing carries could not be deleted" in said.out + said.err
+    assert names(office.board) == {"pmo-stuck-20d"}
+    assert office.unstuck("retire", "--apply").code == 0
+    assert names(office.board) == set()
+
+
 def real(board: Board) -> int:
     return len([card for card in board.cards.values() if not card["closed"]])
 
