@@ -252,12 +252,13 @@ class _Look:
         places, archived = self.board.places, self.board.of_archived
         for card in self.cards:
             try:
-                items.append(parse_card(card, self.board, traces[card["id"]], self.source))
+                item = parse_card(card, self.board, traces[card["id"]], self.source)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 skipped.append(f"the card {card['id']} cannot be read ({type(error).__name__}); please report it")
             else:
                 known = self.known.get(card["id"])
-                moves[card["id"]] = [*transitions(steps[card["id"]], known, self.source, places, archived)]
+                items.append(item)
+                moves[card["id"]] = [*transitions(steps[card["id"]], known, item.ref, places, archived)]
         return items, moves, skipped
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from connectors.errors import SetupError
 from connectors.model import WorkItem
@@ -32,8 +32,7 @@ class Target:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A column's text, and whether that is a date."""
 
     text: str
@@ -73,8 +72,9 @@ class Reader:
         columns: dict[str, Any] = {}
         custom: dict[str, str] = {}
         unknown: set[str] = set()
-        for target in self._found:
-            value = self._value(target, card, checklists)
+        items = items_of(card)
+        for target, definition in self._found.items():
+            value = value_of(target, definition, card, items, checklists)
             if value is None:
                 unknown.add(target.column)
             elif target.column not in MAPPABLE:
@@ -84,15 +84,6 @@ class Reader:
             else:
                 unknown.add(target.column)
         return columns, custom, unknown
-
-    def _value(self, target: Target, card: Json, checklists: Sequence[Json]) -> Value | None:
-        """A target's text; `None` if this board does not have such a thing."""
-        if target.kind == "checklist":
-            return Value(of_checklist(checklists, target.name))
-        if target.kind == "description":
-            return Value(of_description(text(card, "desc"), target.name))
-        definition = self._found[target]
-        return of_field(definition, card) if definition else None
 
     def _read(self, column: str, value: Value) -> Any:
         """A text as its column holds it; `None` if it cannot be."""
@@ -104,10 +95,25 @@ class Reader:
         return value.text or None
 
 
-def of_field(definition: Json, card: Json) -> Value:
-    """A custom field's value on a card: every value is text, in a member named by its type, or an option's id."""
+def items_of(card: Json) -> dict[object, Json]:
+    """The custom fields that a card has values of, by their ids; of two for one field the first."""
     items = [one for one in card.get("customFieldItems") or () if isinstance(one, dict)]
-    item: Json = next((one for one in items if one.get("idCustomField") == definition["id"]), {})
+    return {one.get("idCustomField"): one for one in reversed(items)}
+
+
+def value_of(
+    target: Target, definition: Json | None, card: Json, items: Mapping[object, Json], checklists: Sequence[Json]
+) -> Value | None:
+    """A target's text; `None` if the board does not have such a thing."""
+    if target.kind == "checklist":
+        return Value(of_checklist(checklists, target.name))
+    if target.kind == "description":
+        return Value(of_description(text(card, "desc"), target.name))
+    return of_field(definition, items.get(definition["id"], {})) if definition else None
+
+
+def of_field(definition: Json, item: Json) -> Value:
+    """A custom field's value: every value is text, in a member named by its type, or an option's id."""
     kind = definition.get("type")
     given = item.get("value")
     value: Json = given if isinstance(given, dict) else {}

@@ -7,9 +7,9 @@ not reach back to is "at least".
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.model import Certainty, ItemRef, StatusCategory, Transition
 from connectors.trello.api import Json, moment, text
@@ -17,12 +17,12 @@ from connectors.trello.statuses import ARCHIVED, Place
 
 MADE = frozenset({"createCard", "copyCard", "emailCard", "convertToCardFromCheckItem"})
 BEGUN = frozenset({"createBoard", "copyBoard"})
+Status = tuple[str | None, StatusCategory | None]
 MOST_PAGES = 200
 """Of actions in one pull; beyond, a start is "at least"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One action that put a card where it is."""
 
     card: str
@@ -36,8 +36,7 @@ class Step:
     """Whether the card began here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """Where a card was last known to be, and since when."""
 
     to: str
@@ -139,19 +138,19 @@ def settle(card: Json, trace: Trace | None, known: Trace | None, read: Read) -> 
     here = Trace(str(card.get("idList")), bool(card.get("closed")), made_at(card), True)
     if here.closed:
         closed_at = moment(card.get("dateClosed"))
-        return replace(here, since=closed_at or touched_at(card), is_exact=closed_at is not None)
+        return here._replace(since=closed_at or touched_at(card), is_exact=closed_at is not None)
     if trace is None:
         return unmoved(card, here, read)
     arrivals = [step.at for step in read.steps if step.card == card["id"] and step.to == here.to]
-    return replace(here, since=arrivals[-1] if arrivals else touched_at(card), is_exact=bool(arrivals))
+    return here._replace(since=arrivals[-1] if arrivals else touched_at(card), is_exact=bool(arrivals))
 
 
 def unmoved(card: Json, here: Trace, read: Read) -> Trace:
     """Of a card that no action speaks of: it is here since it was made if all actions are known, else at least."""
     if read.is_whole:
-        return replace(here, from_the_start=True)
+        return here._replace(from_the_start=True)
     since = max(here.since, read.oldest) if read.oldest else touched_at(card)
-    return replace(here, since=since, is_exact=False)
+    return here._replace(since=since, is_exact=False)
 
 
 def touched_at(card: Json) -> datetime:
@@ -171,23 +170,24 @@ def made_at(card: Json) -> datetime:
 
 
 def transitions(
-    steps: Iterable[Step], known: Trace | None, source: str, places: Mapping[str, Place], of_archived: StatusCategory
+    steps: Iterable[Step], known: Trace | None, ref: ItemRef, places: Mapping[str, Place], of_archived: StatusCategory
 ) -> Iterator[Transition]:
     """One card's changes of status since it was `known`, in order. Lists have the names that they have now."""
-
-    def status(to: str, closed: bool, then: str = "") -> tuple[str, StatusCategory | None]:
-        place = places.get(to)
-        if closed:
-            return ARCHIVED, of_archived
-        return (place.name or to, place.category) if place else (then or to, None)
-
-    before: tuple[str | None, StatusCategory | None] = status(known.to, known.closed) if known else (None, None)
+    before: Status = (None, None)
+    if known is not None:
+        before = (ARCHIVED, of_archived) if known.closed else status(known.to, known.to, places)
     for step in steps:
         if known is not None and step.at <= known.since:
             continue
-        after = status(step.to, step.closed, step.to_name)
-        yield Transition(ItemRef(source, step.card), step.at, after[0], after[1], before[0], before[1])
-        before = after
+        name, category = (ARCHIVED, of_archived) if step.closed else status(step.to, step.to_name, places)
+        yield Transition(ref, step.at, name, category, *before)
+        before = (name, category)
+
+
+def status(to: str, then: str, places: Mapping[str, Place]) -> tuple[str, StatusCategory | None]:
+    """What a list is called and stands for; one that is not there any more has the name that it had then."""
+    place = places.get(to)
+    return (place.name or to, place.category) if place else (then or to, None)
 
 
 def certainty(trace: Trace) -> Certainty:
