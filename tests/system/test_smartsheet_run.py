@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.server import Answer
 from tests.fakes.smartsheet.account import TOKEN, Cell, Column, Row
 from tests.fakes.smartsheet.api import Smartsheet
+from tests.fakes.smartsheet.recorded import cell_of, column_of
 from tests.sync.town import Said, Town
 
 CONFIG = """
@@ -396,7 +397,7 @@ def test_a_reason_stays_for_the_label_that_stays(office: Office) -> None:
 def test_a_real_sheet_goes_through_a_whole_run(office: Office, samples: Path) -> None:
     """The oddest sheet that there is, with the columns for labels beside its own."""
     sheet = json.loads((samples / "smartsheet" / "synthetic_sheet_all_oddities.json").read_text("utf-8"))
-    odd = office.account.new_sheet("Odd", [columns_of(one) for one in sheet["columns"]])
+    odd = office.account.new_sheet("Odd", [column_of(one) for one in sheet["columns"]])
     for title, kind in COLUMNS[-3:]:
         if title not in [column.title for column in odd.columns]:
             office.account.add_column(odd, (title, kind))
@@ -411,25 +412,3 @@ def test_a_real_sheet_goes_through_a_whole_run(office: Office, samples: Path) ->
     office.asked()
     office.run()
     assert office.asked() == ["GET /2.0/sheets"]
-
-
-def columns_of(one: dict[str, Any]) -> Column:
-    return Column(
-        one["id"],
-        one["title"],
-        one["type"],
-        list(one.get("options", ())),
-        system=one.get("systemColumnType"),
-        locked=bool(one.get("lockedForUser")),
-        formula=one.get("formula"),
-        symbol=one.get("symbol"),
-    )
-
-
-def cell_of(one: dict[str, Any]) -> Cell:
-    whole = one["objectValue"] if isinstance(one.get("objectValue"), dict) else {}
-    values, contact = whole.get("values"), whole.get("objectType") == "CONTACT"
-    value = values or (
-        {key: text for key, text in whole.items() if key != "objectType"} if contact else one.get("value")
-    )
-    return Cell(value, one.get("formula"))

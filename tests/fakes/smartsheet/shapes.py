@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 from tests.fakes.smartsheet.account import Cell, Column, Row, Sheet
 
 Json = dict[str, Any]
+DATES = ("DATE", "ABSTRACT_DATETIME", "DATETIME")
 SEVERAL = {"MULTI_PICKLIST": 2, "MULTI_CONTACT_LIST": 1}
 """Types of columns that are shown as text below a level."""
 
@@ -84,9 +86,6 @@ class Ask:
         self.empty = "nonexistentCells" not in str(query.get("exclude", "")).split(",")
 
 
-PLAIN = Ask({})
-
-
 def row_json(sheet: Sheet, row: Row, place: Place, columns: Sequence[Column], ask: Ask) -> Json:
     found: Json = {"id": row.id, "rowNumber": place.number}
     if row.parent:
@@ -155,8 +154,10 @@ def single(column: Column, value: Any, ask: Ask) -> Json:
         found: Json = {"value": value.get("email", value.get("name")), "displayValue": value.get("name", "")}
         return found | ({"objectValue": {"objectType": "CONTACT", **value}} if ask.objects else {})
     plain = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if column.type in DATES and re.match(r"\d{4}-\d\d-\d\d", str(value)):  # and not text that somebody typed there
+        return {"value": plain} | ({"objectValue": {"objectType": column.type, "value": plain}} if ask.objects else {})
     found = {"value": plain} | ({"objectValue": plain} if ask.objects else {})
-    if isinstance(value, bool) or column.type in ("DATE", "ABSTRACT_DATETIME", "DATETIME"):
+    if isinstance(value, bool) or column.type in DATES:
         return found
     return found | {"displayValue": shown(column, value)}
 

@@ -8,16 +8,18 @@ from typing import Any
 from tests.fakes.server import Answer, Request
 from tests.fakes.smartsheet.account import Account, Cell, Column, Row, Sheet
 from tests.fakes.smartsheet.refusals import RefusalError
-from tests.fakes.smartsheet.shapes import PLAIN, column_json, places_of, row_json
+from tests.fakes.smartsheet.shapes import Ask, column_json, places_of, row_json
 
 MOST_ROWS = 500
 EDITORS = ("EDITOR", "EDITOR_SHARE", "ADMIN", "OWNER")
 ADMINS = ("ADMIN", "OWNER")
 Json = dict[str, Any]
+AFTER_A_WRITE = Ask({"level": 2})
+"""How much of each cell a write is answered with."""
 
 
 def update_rows(account: Account, sheet: Sheet, request: Request) -> Answer:
-    """All rows or none, unless partial success is asked for. The answer has them in the sheet's order, at level 0."""
+    """All rows or none, unless partial success is asked for. The answer has them in the sheet's order."""
     if sheet.access not in EDITORS:
         raise RefusalError(1004)
     asked = request.json
@@ -47,7 +49,7 @@ def written(
     sheet.version += bool(fine)
     ids = {row.id for row, _ in fine}
     places = places_of(sheet)
-    rows = [row_json(sheet, row, places[row.id], sheet.columns, PLAIN) for row in sheet.rows if row.id in ids]
+    rows = [row_json(sheet, row, places[row.id], sheet.columns, AFTER_A_WRITE) for row in sheet.rows if row.id in ids]
     whole = {"message": "SUCCESS", "resultCode": 0, "result": rows, "version": sheet.version}
     return Answer(
         json=whole | ({"message": "PARTIAL_SUCCESS", "resultCode": 3, "failedItems": failed} if failed else {})
