@@ -190,6 +190,29 @@ class Preparing(Protocol):
         ...
 
 
+class Cost(Protocol):
+    """What a source cost so far. Bodies are counted unpacked, in bytes, and refused and repeated requests too."""
+
+    @property
+    def requests(self) -> int: ...
+
+    @property
+    def sent(self) -> int: ...
+
+    @property
+    def received(self) -> int: ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A connector that says what it cost, for the run's summary: every one that goes through `connectors.http` can."""
+
+    @property
+    def traffic(self) -> Cost | None:
+        """Since it was opened, also after it was closed; `None` before it asked for anything."""
+        ...
+
+
 @runtime_checkable
 class Connector(Protocol):
     """One source, opened for one run. Made as `Class(setup)`, which does no input or output yet.

@@ -72,6 +72,10 @@ class SourceReport:
     """Sentences: worth knowing, but nothing failed."""
     shrunk: list[str] = field(default_factory=list)
     """Sentences for the brake `shrink`."""
+    requests: int | None = None
+    """How often its host was asked, writes too; `None` of a source that has none, or does not count."""
+    bytes: int | None = None
+    """Of bodies, sent and received, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)

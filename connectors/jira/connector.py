@@ -10,6 +10,7 @@ from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
+    Cost,
     Granularity,
     Notice,
     Option,
@@ -80,6 +81,10 @@ class JiraConnector:
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         yield from Writer(self._visit, self._visit.project(collection)).write(changes)
+
+    @property
+    def traffic(self) -> Cost | None:
+        return self._visit.site.http.traffic if "_visit" in self.__dict__ else None
 
     def close(self) -> None:
         if "_visit" in self.__dict__:

@@ -9,6 +9,7 @@ from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
+    Cost,
     Granularity,
     Notice,
     Option,
@@ -138,6 +139,10 @@ class SmartsheetConnector:
             with alone(number):
                 self._api.add_columns(number, [one.as_json(at=len(columns)) for one in wanted])
         return [str(one) for one in wanted]
+
+    @property
+    def traffic(self) -> Cost:
+        return self._api.traffic
 
     def close(self) -> None:
         self._api.close()

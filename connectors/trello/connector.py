@@ -11,6 +11,7 @@ from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
+    Cost,
     Granularity,
     Notice,
     Option,
@@ -106,6 +107,10 @@ class TrelloConnector:
         labeller = Labeller(self._api, collection, options.get("colors") or {}, options.get("color") or "yellow")
         for change in changes:
             yield labeller.write(change)
+
+    @property
+    def traffic(self) -> Cost:
+        return self._api.traffic
 
     def close(self) -> None:
         self._api.close()

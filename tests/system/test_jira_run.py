@@ -123,6 +123,16 @@ def test_an_unchanged_site_is_asked_three_things(firm: Firm) -> None:
     assert firm.stored("SELECT id, hash FROM item ORDER BY id") == before
 
 
+def test_what_it_cost_is_in_the_summary(firm: Firm) -> None:
+    """Reading and writing, as the host counted it."""
+    said = firm.unstuck("run")
+    assert f"; {len(firm.asked())} request(s), " in said.out
+    [applied] = firm.run().json["sources"]
+    assert "PUT" in "".join(asked := firm.asked())
+    assert applied["requests"] == len(asked)
+    assert applied["bytes"] > 1_000
+
+
 def test_a_revoked_token_clears_nothing(firm: Firm) -> None:
     """On Cloud it is answered with 200 and no issues."""
     firm.run()
