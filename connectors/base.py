@@ -149,7 +149,8 @@ class ChangeResult:
     ref: ItemRef
     outcome: Outcome
     message: str = ""
-    """For every outcome but done and unchanged: what happened and what to do next, in one sentence."""
+    """For every outcome but done and unchanged: what happened and what to do next, in one sentence. With done: what
+    was asked for beside the labels and could not be done; once is enough for what all items share."""
     labels: tuple[str, ...] | None = None
     """All labels on the item after the write, where they are known."""
     version: str | None = None

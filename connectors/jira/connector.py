@@ -39,6 +39,8 @@ OPTIONS = (
     Option("overlap", "minutes; how late search may see an edit", "integer", default=DEFAULTS["overlap"]),
     Option("sweep_hours", "how often to look for vanished issues", "integer", default=DEFAULTS["sweep_hours"]),
     Option("page_size", "issues fetched at a time, up to 100", "integer", default=DEFAULTS["page_size"]),
+    Option("comment", "say why in a comment too, one for each issue, kept up to date", "yes/no", default=False),
+    Option("property", "keep the labels and why in the issue's property `unstuck` too", "yes/no", default=False),
 )
 
 

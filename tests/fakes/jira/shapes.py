@@ -128,7 +128,7 @@ class Shapes:
         }
 
     def comment(self, comment: Mapping[str, Any]) -> dict[str, Any]:
-        found = {name: self.plain_value(value) for name, value in comment.items() if name != "body"}
+        found = {name: self.plain_value(value) for name, value in comment.items() if name not in ("body", "properties")}
         return found | {"body": self.rich(comment["body"])}
 
     def plain_value(self, value: Any) -> Any:
