@@ -1190,7 +1190,7 @@ BREAKS = (
     Break(
         "2: Jira: every comment by our account is the one that we keep",
         "connectors/jira/telling.py",
-        'mark = self.site.get(f"comment/{comment[\'id\']}/properties/{KEY}")',
+        "mark = self.site.get(f\"comment/{comment['id']}/properties/{KEY}\")",
         'mark: Json = {"value": None}',
         "are_not_ours",
         "tests/connectors/test_jira_telling.py",
