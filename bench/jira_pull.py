@@ -10,7 +10,8 @@ reading runs in a process of its own too, from its start to its end with all imp
 it takes minutes); the least CPU time counts, and its peak memory. All of them keep the same: issues with two custom
 fields, and their changes of status.
 
-- "jira objects" is what one writes with the `jira` package: its search, its Issue objects, rows into SQLite.
+- "jira objects" is what one writes with the `jira` package: its search, its Issue objects, rows into SQLite. It names
+  no fields, as one does, and so gets all that an issue has; in "jira objects, named" it asks for what it keeps.
 - "lean script" is what one writes who knows: requests, plain JSON, changelogs by the hundred, `executemany`.
 - "dlt" is its REST source into DuckDB, with changelogs inline.
 
@@ -143,14 +144,15 @@ def pulled(place: Place, folder: Path, more: Mapping[str, Any]) -> dict[str, Any
         }
 
 
-def read_objects(place: Place) -> dict[str, Any]:
+def read_objects(place: Place, named: Sequence[str] = ()) -> dict[str, Any]:
     """What one writes with the `jira` package."""
     import jira
 
     client = jira.JIRA(server=place.url, basic_auth=(place.email, place.token))
     own = {field["name"]: field["id"] for field in client.fields()}
     metric, sponsor = (own[name] for name in OWN_FIELDS)
-    found = client.enhanced_search_issues(QUERY, maxResults=0, fields=[*FIELDS, metric, sponsor], expand="changelog")
+    wanted = {"fields": [*named, metric, sponsor]} if named else {}
+    found = client.search_issues(QUERY, maxResults=0, expand="changelog", **wanted)
     with closing(sqlite3.connect(place.folder / "objects.db")) as db, db:
         db.executescript(CREATE)
         for issue in found:
@@ -176,6 +178,11 @@ def read_objects(place: Place) -> dict[str, Any]:
             )  # fmt: skip
             db.executemany(INSERT_MOVE, moves)
         return counts(db)
+
+
+def read_named(place: Place) -> dict[str, Any]:
+    """The same by one who has read what to ask for."""
+    return read_objects(place, FIELDS)
 
 
 def read_lean(place: Place) -> dict[str, Any]:
@@ -303,6 +310,7 @@ WAYS: Mapping[str, Callable[[Place], dict[str, Any]]] = {
     "again": read_again,
     "slowly": read_slowly,
     "jira objects": read_objects,
+    "jira objects, named": read_named,
     "lean script": read_lean,
     "dlt": read_dlt,
 }
@@ -416,10 +424,10 @@ def table(best: Mapping[str, Mapping[str, Any]]) -> tuple[str, bool]:
     for way, one in best.items():
         ratio, limit = one["cpu"] / ours["cpu"], LIMITS.get(way)
         met = met and (limit is None or ratio >= limit)
-        ends = ("", "", f"{one['peak']:.0f} MB", f"{MAX_MB} MB") if limit is None else (
-            f"{ratio:.2f}×", f"{limit:.2f}× or more", f"{one['peak']:.0f} MB", ""
-        )  # fmt: skip
-        rows.append(f"| {way} | {one['cpu']:.2f} s | {' | '.join(ends)} |")
+        against = "" if one is ours else f"{ratio:.2f}×"
+        least = f"{limit:.2f}× or more" if limit else ""
+        most = f"{MAX_MB} MB" if one is ours else ""
+        rows.append(f"| {way} | {one['cpu']:.2f} s | {against} | {least} | {one['peak']:.0f} MB | {most} |")
     return "\n".join(rows), met
 
 
@@ -435,7 +443,8 @@ def main() -> int:
         return 0
     issues, rounds = (FEW, 1) if chosen.small else (ISSUES, 3)
     dlt = chosen.dlt or (sys.executable if importlib.util.find_spec("dlt") else None)
-    pythons = dict.fromkeys(("unstuck", "jira objects", "lean script"), sys.executable) | ({"dlt": dlt} if dlt else {})
+    ways = ("unstuck", "jira objects", "jira objects, named", "lean script")
+    pythons = dict.fromkeys(ways, sys.executable) | ({"dlt": dlt} if dlt else {})
     text, met = table(race(issues, rounds, pythons))
     with tempfile.TemporaryDirectory(prefix="unstuck-bench-") as name:
         again = unchanged(issues, Path(name))

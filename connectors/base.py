@@ -158,7 +158,8 @@ class ChangeResult:
     ref: ItemRef
     outcome: Outcome
     message: str = ""
-    """For every outcome but done and unchanged: what happened and what to do next, in one sentence."""
+    """For every outcome but done and unchanged: what happened and what to do next, in one sentence. With done: what
+    was asked for beside the labels and could not be done; once is enough for what all items share."""
     labels: tuple[str, ...] | None = None
     """All labels on the item after the write, where they are known."""
     version: str | None = None
@@ -251,6 +252,29 @@ class Dating(Protocol):
         One answer for each, in their order, as soon as it is known. The connector ends when it has asked for as much
         as one run should cost; what has no answer is asked about again by a later run.
         """
+        ...
+
+
+class Cost(Protocol):
+    """What a source cost so far. Bodies are counted unpacked, in bytes, and refused and repeated requests too."""
+
+    @property
+    def requests(self) -> int: ...
+
+    @property
+    def sent(self) -> int: ...
+
+    @property
+    def received(self) -> int: ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A connector that says what it cost, for the run's summary: every one that goes through `connectors.http` can."""
+
+    @property
+    def traffic(self) -> Cost | None:
+        """Since it was opened, also after it was closed; `None` before it asked for anything."""
         ...
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import pytest
 
-from connectors.base import Outcome, Page
+from connectors.base import Counting, Outcome, Page
 from connectors.contract import ConnectorContract, Pulled, World, find, for_people, ref, refused, secrets_of
 from connectors.errors import (
     AccessError,
@@ -186,6 +186,20 @@ class HttpConnectorContract(ConnectorContract):
             for_people(error, setup, self.connector)
         seen = "\n".join([caplog.text, *world.requests()])
         assert not [secret for secret in secrets_of(setup, self.connector) if secret in seen], "in a URL or in the log"
+
+    def test_what_it_cost_is_counted_in_full(self, world: HttpWorld) -> None:
+        board = world.new_collection("Board")
+        for number in range(world.several_pages or 1):
+            world.new_item(board, f"Item {number}")
+        with closing(self.connector(world.setup())) as connector:
+            self.only_if(isinstance(connector, Counting), "it counts nothing")
+            assert isinstance(connector, Counting)
+            before = len(world.requests())
+            list(connector.pull(find(connector, board), None))
+            cost = connector.traffic
+        assert cost is not None, "it asked, and says that it asked nothing"
+        assert cost.requests == len(world.requests()) - before, "some requests are not counted, or some twice"
+        assert cost.received > 0, "it counts no bytes"
 
     def test_without_leave_nothing_is_sent(self, world: HttpWorld) -> None:
         board = world.new_collection("Board")

@@ -107,7 +107,10 @@ CREATE TABLE item_detail (
 
 def moment(value: datetime | None) -> str | None:
     """A time as the store holds it: UTC to the second, `2026-03-05T08:00:00Z`."""
-    return f"{value.astimezone(UTC).isoformat()[:19]}Z" if value else None
+    if value is None:
+        return None
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return f"{utc.isoformat()[:19]}Z"
 
 
 def day(value: datetime | None, zone: tzinfo) -> int | None:
@@ -115,8 +118,12 @@ def day(value: datetime | None, zone: tzinfo) -> int | None:
     return value.astimezone(zone).toordinal() if value else None
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+"""Made once: `json.dumps` makes an encoder for each call."""
+
+
 def _list(values: Sequence[str]) -> str:
-    return json.dumps(list(values), ensure_ascii=False)
+    return _as_json(values) if values else "[]"
 
 
 def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader, *, described: bool = False) -> tuple[object, ...]:
@@ -152,7 +159,7 @@ def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader, *, described: bool 
     ]
     for name in DATES:
         value: datetime | None = getattr(item, name)
-        row += (moment(value), day(value, zone))
+        row += (moment(value), day(value, zone)) if value else (None, None)
     metric = None if "outcome_metric" in item.unknown else grader.grade(item.outcome_metric)
     row += (item.percent_complete, metric, int(described), unknown_mask(item.unknown))
     return tuple(row)
@@ -161,7 +168,7 @@ def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader, *, described: bool 
 def detail_row(item: WorkItem) -> tuple[str | None, str]:
     """`description` and `fields` for `item_detail`."""
     fields = {name: None if name in item.unknown else value for name, value in item.fields.items()}
-    return item.description, json.dumps(fields, ensure_ascii=False, sort_keys=True)
+    return item.description, _as_json(fields)
 
 
 def _empty_known(name: str) -> str:

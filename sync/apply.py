@@ -353,6 +353,8 @@ class _Writer:
         self._finish_intents(connection, steps, result.outcome, "")
         self._keep_labels(connection, change, result)
         if change:
+            if result.message:
+                self.report.problems.append(f"{self.source}: {change.key}: {redacted(result.message)}")
             self.report.items += 1
             self.report.added += len(change.add)
             self.report.removed += len(change.remove)

@@ -103,6 +103,16 @@ def _of_sources(report: RunReport, store: Store) -> Iterator[Gauge]:
         "Items of those that had changed.",
         {source.source: source.changed for source in sources},
     )
+    yield each(
+        "unstuck_source_requests",
+        "Requests to the source's host in the last run.",
+        {source.source: source.requests for source in sources if source.requests is not None},
+    )
+    yield each(
+        "unstuck_source_bytes",
+        "Bytes that went to and came from the source's host in the last run.",
+        {source.source: source.bytes for source in sources if source.bytes is not None},
+    )
     rows = store.rows("SELECT source, count(*) AS items FROM item WHERE missing_since IS NULL GROUP BY source")
     yield each(
         "unstuck_source_items", "Items of the source in the store.", {row["source"]: row["items"] for row in rows}

@@ -6,7 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass
 
-from connectors.base import Connector
+from connectors.base import Connector, Cost, Counting
 from sync.config import Source
 
 log = logging.getLogger("unstuck")
@@ -21,6 +21,10 @@ class Opened:
     stopping: threading.Event
     stuck: bool = False
     """Whether a thread that was left behind still uses the connector."""
+
+    def cost(self) -> Cost | None:
+        """What its host was asked so far, if it is one that is asked over the network."""
+        return self.connector.traffic if isinstance(self.connector, Counting) else None
 
     def close(self) -> None:
         """Close the connector. Whatever that says comes too late to matter, and stops no other source."""

@@ -52,8 +52,9 @@ _UNSUITABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataErr
 """What SQLite says of values that it cannot hold. Anything else that it says is about the store itself."""
 _TRANSITION = (
     "INSERT INTO transition (item_id, at, from_status, to_status, from_category, to_category, percent_complete, origin)"
-    f" VALUES ({_BY_REF}, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
+_IDS = "SELECT native_id, id FROM item WHERE source = ? AND native_id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(slots=True)
@@ -72,6 +73,10 @@ class SourceReport:
     """Sentences: worth knowing, but nothing failed."""
     shrunk: list[str] = field(default_factory=list)
     """Sentences for the brake `shrink`."""
+    requests: int | None = None
+    """How often its host was asked, writes too; `None` of a source that has none, or does not count."""
+    bytes: int | None = None
+    """Of bodies, sent and received, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,30 +329,35 @@ class _Pull:
             self._remember(connection, cursor=page.cursor.value, fingerprint=self.source.fingerprint)
 
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
-        rows, details, observed, places = [], [], [], []
-        for item, row, digest in self._changed(items):
+        rows, details, observed, changed = [], [], [], []
+        for item, row, detail, digest in self._changed(items):
             transition = self._set_since(connection, item, row, seen_at)
             if transition is not None:
                 observed.append(transition)
             rows.append((*row, digest, moment(self.terms.now)))
-            details.append((item.ref.source, item.ref.native_id, *detail_row(item)))
-            places.append((item.ref.source, item.ref.native_id, item.collection, json.dumps(item.labels)))
-        connection.executemany(_LEFT_BEHIND, places)
+            details.append((item.ref.source, item.ref.native_id, *detail))
+            changed.append(item)
+        if connection.execute("SELECT EXISTS (SELECT 1 FROM ledger)").fetchone()[0]:
+            places = [(one.ref.source, one.ref.native_id, one.collection, json.dumps(one.labels)) for one in changed]
+            connection.executemany(_LEFT_BEHIND, places)
         connection.executemany(_UPSERT, rows)
         connection.executemany(_DETAIL, details)
         self._store_transitions(connection, observed, "observed")
         self.report.seen += len(items)
         self.report.changed += len(rows)
 
-    def _changed(self, items: Sequence[WorkItem]) -> Iterator[tuple[WorkItem, list[object], bytes]]:
+    def _changed(
+        self, items: Sequence[WorkItem]
+    ) -> Iterator[tuple[WorkItem, list[object], tuple[str | None, str], bytes]]:
         """The items whose content differs from what is stored; the others cost no write at all."""
         for pulled in items:
             item, described = self.terms.finder.fill(pulled)
             row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
-            digest = hashlib.blake2b(repr((row, detail_row(item))).encode(), digest_size=16).digest()
+            detail = detail_row(item)
+            digest = hashlib.blake2b(repr((row, detail)).encode(), digest_size=16).digest()
             _, known, missing = self.unseen.pop(item.ref.native_id, (0, None, False))
             if known != digest or missing:
-                yield item, row, digest
+                yield item, row, detail, digest
 
     def _set_since(
         self, connection: sqlite3.Connection, item: WorkItem, row: list[object], seen_at: datetime
@@ -380,12 +390,15 @@ class _Pull:
     def _store_transitions(
         self, connection: sqlite3.Connection, transitions: Sequence[Transition], origin: str
     ) -> None:
+        if not transitions:
+            return
+        asked = json.dumps(list({step.ref.native_id for step in transitions}))
+        ids = dict(connection.execute(_IDS, (self.source.name, asked)))
         connection.executemany(
             _TRANSITION,
             [
                 (
-                    step.ref.source,
-                    step.ref.native_id,
+                    ids.get(step.ref.native_id),
                     moment(step.at),
                     step.from_status,
                     step.to_status,

@@ -41,6 +41,7 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
                 _evaluate(config, ruleset, store, clock, wish, report)
             learned = plan_run(config, ruleset, store, clock, wish, report)
             _write(config, ruleset, store, connections, clock, wish, report)
+        _tally(connections, report)
         _finish(config, ruleset, store, clock, report, learned)
     if not report.stopped:
         forget(store, config.retention, clock)
@@ -71,6 +72,7 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
             _write(config, None, store, connections, clock, wish, report)
             if wish.apply and not report.tripped and not report.stopped:
                 tidying.tidy(store, connections, wish, report)
+        _tally(connections, report)
         _finish(config, None, store, clock, report, None)
     return report
 
@@ -101,7 +103,19 @@ def _write(
             # Where a turn was cut short, a thread that was left behind may still use the connector.
             writers = [_open([one.source], wish, closing)[0] if one.stopping.is_set() else one for one in sources]
             report.written = apply_plan(store, report.plan, writers, report.run_id, clock.now, guard, wish.stopping)
+            _tally([one for one in writers if one not in sources], report)
         report.stopped = wish.stopping.by if report.written.stopped else None
+
+
+def _tally(connections: Sequence[Opened], report: RunReport) -> None:
+    """Add what the hosts were asked to the sources' reports."""
+    of = {source.source: source for source in report.sources}
+    for one in connections:
+        cost = one.cost()
+        if cost is not None:
+            source = of[one.source.name]
+            source.requests = (source.requests or 0) + cost.requests
+            source.bytes = (source.bytes or 0) + cost.sent + cost.received
 
 
 def _begin(store: Store, clock: Clock, wish: Wish) -> int:

@@ -152,6 +152,8 @@ class RunReport:
                     "items": source.seen,
                     "changed": source.changed,
                     "vanished": source.vanished,
+                    "requests": source.requests,
+                    "bytes": source.bytes,
                     "problems": source.problems,
                     "notices": source.notices,
                 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from connectors.base import Notice
 from connectors.errors import SetupError
@@ -11,6 +11,7 @@ from connectors.jira.site import Project
 from connectors.jira.visit import Visit
 
 NEEDED = ("BROWSE_PROJECTS", "EDIT_ISSUES", "ADMINISTER_PROJECTS")
+TO_COMMENT = ("ADD_COMMENTS", "EDIT_OWN_COMMENTS")
 
 
 def notices(visit: Visit) -> Iterator[Notice]:
@@ -21,7 +22,10 @@ def notices(visit: Visit) -> Iterator[Notice]:
     if not projects:
         yield Notice("warning", "no project is shown to us; give our account leave to browse some")
     for project in projects:
-        yield from _of_a_project(visit, project)
+        may = visit.site.may(project, *NEEDED, *(TO_COMMENT if visit.wishes.comment else ()))
+        yield _of_a_project(project, may)
+        if visit.wishes.comment and {"BROWSE_PROJECTS", "EDIT_ISSUES"} <= may:
+            yield _of_its_comments(project, may)
     yield from _of_the_config(visit)
 
 
@@ -35,21 +39,29 @@ def _of_the_site(visit: Visit) -> Iterator[Notice]:
         yield Notice("fine", f"Jira {kind}, version {info.get('version')}")
 
 
-def _of_a_project(visit: Visit, project: Project) -> Iterator[Notice]:
+def _of_a_project(project: Project, may: Set[str]) -> Notice:
     """Asked with the project's key: without one, Jira says yes to what we may do in any project."""
-    may = visit.site.may(project, *NEEDED)
     if "BROWSE_PROJECTS" not in may:
-        yield Notice("problem", f"{project.key}: we may not see its issues; give our account leave to browse it")
-    elif "EDIT_ISSUES" not in may:
-        yield Notice("warning", f"{project.key}: we may read, and not put labels on; give our account leave to edit")
-    elif "ADMINISTER_PROJECTS" not in may:
-        yield Notice(
+        return Notice("problem", f"{project.key}: we may not see its issues; give our account leave to browse it")
+    if "EDIT_ISSUES" not in may:
+        return Notice("warning", f"{project.key}: we may read, and not put labels on; give our account leave to edit")
+    if "ADMINISTER_PROJECTS" not in may:
+        return Notice(
             "warning",
             f"{project.key}: who watches an issue gets mail when we label it; make our account its administrator "
             "if that is not wanted",
         )
-    else:
-        yield Notice("fine", f"{project.key}: we may put labels on without mail to those who watch")
+    return Notice("fine", f"{project.key}: we may put labels on without mail to those who watch")
+
+
+def _of_its_comments(project: Project, may: Set[str]) -> Notice:
+    if may >= {*TO_COMMENT}:
+        return Notice("fine", f"{project.key}: we may comment; who watches gets mail of the first comment on an issue")
+    return Notice(
+        "warning",
+        f"{project.key}: we may not comment; give our account leave to add comments and to edit its own, or take "
+        "comment out",
+    )
 
 
 def _of_the_config(visit: Visit) -> Iterator[Notice]:

@@ -10,6 +10,7 @@ from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
+    Cost,
     Granularity,
     Notice,
     Option,
@@ -38,6 +39,8 @@ OPTIONS = (
     Option("overlap", "minutes; how late search may see an edit", "integer", default=DEFAULTS["overlap"]),
     Option("sweep_hours", "how often to look for vanished issues", "integer", default=DEFAULTS["sweep_hours"]),
     Option("page_size", "issues fetched at a time, up to 100", "integer", default=DEFAULTS["page_size"]),
+    Option("comment", "say why in a comment too, one for each issue, kept up to date", "yes/no", default=False),
+    Option("property", "keep the labels and why in the issue's property `unstuck` too", "yes/no", default=False),
 )
 
 
@@ -80,6 +83,10 @@ class JiraConnector:
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         yield from Writer(self._visit, self._visit.project(collection)).write(changes)
+
+    @property
+    def traffic(self) -> Cost | None:
+        return self._visit.site.http.traffic if "_visit" in self.__dict__ else None
 
     def close(self) -> None:
         if "_visit" in self.__dict__:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Literal, NamedTuple
 
 from connectors.model import Certainty, ItemRef, StatusCategory, Transition
@@ -32,6 +32,9 @@ class Move(NamedTuple):
     after: tuple[str | None, str]
     migrated: bool = False
     """An administrator gave the issue another workflow; nobody moved it."""
+
+
+BEFORE, AFTER, ID = attrgetter("before"), attrgetter("after"), itemgetter(0)
 
 
 class Statuses:
@@ -63,11 +66,11 @@ def parse_moves(histories: Iterable[Mapping[str, Any]]) -> list[Move]:
     moves: list[Move] = []
     for history in histories:
         items = history["items"]
-        statuses = [item for item in items if is_of(item, "status")]
-        if statuses:
-            at, order, author = parse_created(history["created"]), int(history["id"]), parse_author(history)
-            migrated = len(items) > 1 and any(is_of(item, "workflow") for item in items)
-            moves += (Move(at, order, author, came_from(item), went_to(item), migrated) for item in statuses)
+        for item in items:
+            if item.get("fieldId") == "status" or is_of(item, "status"):
+                at, order, author = parse_created(history["created"]), int(history["id"]), parse_author(history)
+                migrated = len(items) > 1 and any(is_of(other, "workflow") for other in items)
+                moves.append(Move(at, order, author, came_from(item), went_to(item), migrated))
     moves.sort(key=itemgetter(0, 1))
     return moves
 
@@ -145,8 +148,8 @@ def stay(
 
 def ids_by_name(status: tuple[str | None, str], moves: Sequence[Move]) -> Mapping[str, str]:
     """For moves that do not say by id where they led, which some do not."""
-    seen = [status, *(move.before for move in moves), *(move.after for move in moves)]
-    if all(status_id for status_id, _ in seen):
+    seen = [status, *map(BEFORE, moves), *map(AFTER, moves)]
+    if all(map(ID, seen)):
         return {}
     return {name: status_id for status_id, name in reversed(seen) if status_id}
 

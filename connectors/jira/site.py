@@ -166,7 +166,7 @@ class Site(ABC):
         return value
 
     def entries(self, value: object) -> list[Json]:
-        if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        if not isinstance(value, list) or not all(type(one) is dict for one in value):
             raise InputError("Jira's answer is not what was asked for", "correct base_url")
         return value
 

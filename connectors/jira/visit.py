@@ -31,6 +31,8 @@ class Wishes:
     overlap: timedelta = timedelta(minutes=10)
     sweep: timedelta = timedelta(hours=24)
     page_size: int = 100
+    comment: bool = False
+    property: bool = False
 
 
 class Visit:
@@ -173,6 +175,8 @@ def checked_wishes(options: Mapping[str, Any]) -> Wishes:
         timedelta(minutes=overlap),
         timedelta(hours=sweep),
         size,
+        bool(options.get("comment")),
+        bool(options.get("property")),
     )
 
 

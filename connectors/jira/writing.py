@@ -10,6 +10,7 @@ from connectors.errors import AccessError, BusyError, ConnectorError, GoneError,
 from connectors.jira.parse import UNREADABLE
 from connectors.jira.pulling import project_of
 from connectors.jira.site import Json, Project
+from connectors.jira.telling import Teller
 from connectors.jira.visit import Visit
 from connectors.model import LabelChange
 
@@ -30,6 +31,7 @@ class Writer:
 
     def __init__(self, visit: Visit, project: Project) -> None:
         self.visit, self.site, self.project = visit, visit.site, project
+        self.teller = Teller(visit, project, self._put)
         self.quiet = True
         """Whether we may write without mail to all who watch, as far as we know."""
 
@@ -53,10 +55,11 @@ class Writer:
         if left_alone := self._left_alone(change, issue, before, add):
             return left_alone
         try:
-            self._put(change.ref.native_id, delta(add, remove))
+            along, untold = self.teller.tell(change.ref.native_id, change.reasons)
+            self._put(f"issue/{change.ref.native_id}", {**delta(add, remove), **along})
         except ConnectorError as error:
             return ChangeResult(change.ref, *self._became(error))
-        return ChangeResult(change.ref, Outcome.DONE, "", after, already=change.already_on(before))
+        return ChangeResult(change.ref, Outcome.DONE, untold, after, already=change.already_on(before))
 
     def _left_alone(
         self, change: LabelChange, issue: Json, labels: Set[str], add: Sequence[str]
@@ -70,19 +73,20 @@ class Writer:
         problem = next(filter(None, map(why_no_label, add)), None)
         return ChangeResult(change.ref, Outcome.REFUSED, problem) if problem else None
 
-    def _put(self, issue_id: str, body: Json) -> None:
+    def _put(self, path: str, body: Json) -> None:
         """Without mail to all who watch, if we may; a quiet write by others is dropped whole, so it is repeated aloud.
 
         https://jira.atlassian.com/browse/JRACLOUD-34423 and the description of PUT /issue, which says "ignored".
         """
         if self.quiet:
             try:
-                self.site.answer("PUT", f"issue/{issue_id}", body, {"notifyUsers": "false"})
+                self.site.answer("PUT", path, body, {"notifyUsers": "false"})
             except AccessError:
-                self.quiet = False
+                pass  # it may be the quiet that is not ours, or the write
             else:
                 return
-        self.site.answer("PUT", f"issue/{issue_id}", body)
+        self.site.answer("PUT", path, body)
+        self.quiet = False
 
     def _became(self, error: ConnectorError) -> tuple[Outcome, str]:
         """What became of one issue's write. Raises the error again if it is about more than this issue."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connectors.base import SourceSetup
+from connectors.base import Cost, SourceSetup
 from connectors.errors import AccessError, AuthError, GoneError, InputError
 from connectors.http import Credentials, Http, SmartsheetPolicy
 from connectors.smartsheet.columns import Column, parse_column
@@ -73,6 +73,10 @@ class Api:
             self._made.with_change_agent(AGENT)
             self._made._session = self._http.session
         return self._made
+
+    @property
+    def traffic(self) -> Cost:
+        return self._http.traffic
 
     def close(self) -> None:
         self._http.close()

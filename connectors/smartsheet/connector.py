@@ -9,6 +9,7 @@ from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
+    Cost,
     Dated,
     Granularity,
     Notice,
@@ -161,6 +162,10 @@ class SmartsheetConnector:
             with alone(number, self._setup.stopping):
                 self._api.add_columns(number, [one.as_json(at=len(columns)) for one in wanted])
         return [str(one) for one in wanted]
+
+    @property
+    def traffic(self) -> Cost:
+        return self._api.traffic
 
     def close(self) -> None:
         self._api.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from connectors.base import SourceSetup
+from connectors.base import Cost, SourceSetup
 from connectors.errors import AccessError, AuthError, BusyError, ConnectorError, InputError, SetupError
 from connectors.http import Credentials, Http, Promise, TrelloPolicy, server_time
 
@@ -89,6 +89,10 @@ class Api:
     def now(self) -> datetime | None:
         """The time by Trello's clock when it last answered."""
         return self._service.now
+
+    @property
+    def traffic(self) -> Cost:
+        return self._http.traffic
 
     def close(self) -> None:
         self._http.close()

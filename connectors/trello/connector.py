@@ -11,6 +11,7 @@ from connectors.base import (
     Capabilities,
     ChangeResult,
     Collection,
+    Cost,
     Granularity,
     MadeLabel,
     Notice,
@@ -113,6 +114,10 @@ class TrelloConnector:
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         yield from tidy(self._api, collection, made)
+
+    @property
+    def traffic(self) -> Cost:
+        return self._api.traffic
 
     def close(self) -> None:
         self._api.close()

@@ -29,6 +29,7 @@ from sync.commands.shared import (
 from sync.config import Config
 from sync.lock import locked
 from sync.plan import Hold, Plan, counted
+from sync.pull import SourceReport
 from sync.run import cycle, take_back
 from sync.stopping import heeded
 from sync.stops import Exit, InvalidStop
@@ -112,6 +113,7 @@ def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = Non
         click.echo(
             f"{source.source}: {len(source.fresh)} collection(s), {source.seen} item(s) read, {source.changed} changed"
             + (f", {source.vanished} gone" if source.vanished else "")
+            + _cost(source)
         )
     click.echo(f"{report.findings} finding(s) on {report.plan.considered} item(s).")
     tell_unknown(report.counts)
@@ -125,6 +127,14 @@ def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = Non
         click.echo(f"Written: {written.items} item(s), +{written.added} -{written.removed} label(s){copies}{deleted}.")
     _tell_held(report)
     _tell_troubles(report, report.problems if problems is None else problems)
+
+
+def _cost(source: SourceReport) -> str:
+    """How often a source's host was asked, and how much came and went."""
+    if source.requests is None or source.bytes is None:
+        return ""
+    size = f"{source.bytes / 1e6:.1f} MB" if source.bytes >= 1e6 else f"{source.bytes / 1e3:.0f} kB"
+    return f"; {source.requests} request(s), {size}"
 
 
 def _tell_plan(plan: Plan, *, is_all: bool = True) -> None:

@@ -22,6 +22,7 @@ from connectors.errors import (
     SetupError,
     UnsafeError,
 )
+from connectors.http import Traffic
 from connectors.model import Cursor, LabelChange
 from tests.fakes.board import TOKEN, BoardConnector
 
@@ -36,6 +37,11 @@ class HandMade(BoardConnector):
         super().__init__(setup)
         self._base = str(setup.options["base_url"])
         self._session = requests.Session()
+        self._traffic = Traffic()
+
+    @property
+    def traffic(self) -> Traffic:
+        return self._traffic
 
     def close(self) -> None:
         self._session.close()
@@ -64,10 +70,13 @@ class HandMade(BoardConnector):
     def send(self, method: str, url: str, body: object) -> requests.Response | None:
         """The response; `None` if there came none, or not all of it."""
         headers = {"Authorization": f"Bearer {self._setup.options['token']}"}
+        self._traffic.add(requests=1)
         try:
-            return self._session.request(method, url, json=body, headers=headers, timeout=5, allow_redirects=False)
+            response = self._session.request(method, url, json=body, headers=headers, timeout=5, allow_redirects=False)
         except requests.RequestException:
             return None
+        self._traffic.add(received=len(response.content))
+        return response
 
     def wait(self, seconds: float) -> None:
         if self._setup.stopping and self._setup.stopping.is_set():
@@ -240,6 +249,15 @@ class SendsAndForgets(HandMade):
         return self.send(method, self._base + target, body)
 
 
+class CountsPages(BoardConnector):
+    """What it asked before the first page is forgotten."""
+
+    @property
+    def traffic(self) -> Traffic:
+        whole = self._http.traffic
+        return Traffic(requests=whole.requests - 1, received=whole.received)
+
+
 class CompleteBeforeTheEnd(BoardConnector):
     """The pages that came are all there are, it thinks."""
 
@@ -269,6 +287,7 @@ breaks("test_a_link_to_another_host_is_not_followed", FollowsLinks)
 breaks("test_secrets_are_in_no_message_and_no_url", TokenInTheUrl)
 breaks("test_secrets_are_in_no_message_and_no_url", QuotesTheAnswer)
 breaks("test_secrets_are_in_no_message_and_no_url", LogsItsHeaders)
+breaks("test_what_it_cost_is_counted_in_full", CountsPages)
 breaks("test_without_leave_nothing_is_sent", LooksFirst)
 breaks("test_a_write_on_a_bad_day_is_not_called_done", HopesForTheBest)
 breaks("test_a_write_on_a_bad_day_is_not_called_done", SendsAndForgets)

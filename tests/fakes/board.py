@@ -26,7 +26,7 @@ from connectors.base import (
 )
 from connectors.contract_http import BadDay, HttpWorld
 from connectors.errors import GoneError, SetupError, UnsafeError
-from connectors.http import Credentials, Http
+from connectors.http import Credentials, Http, Traffic
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
 from tests.fakes.server import Answer, FakeServer, Request
 
@@ -80,6 +80,10 @@ class BoardConnector:
                 yield self._write(change)
             except GoneError:
                 yield ChangeResult(change.ref, Outcome.GONE, "the card is not there any more; nothing is to be done")
+
+    @property
+    def traffic(self) -> Traffic | None:
+        return self._http.traffic
 
     def close(self) -> None:
         self._http.close()

@@ -6,7 +6,7 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -886,3 +886,34 @@ def test_data_center_checks_queries_unless_it_is_told_not_to(on_server: Caller) 
         on_server.get("/search", jql=str(body["jql"]), validateQuery="false"),
     ):
         assert [issue["key"] for issue in asked["issues"]] == ["APP-2"]
+
+
+def test_issues_for_benchmarks_are_as_fat_as_recorded_ones(samples: Path) -> None:
+    """As those get them who name no fields. Recorded ones have lost their avatars' addresses."""
+    recorded = [
+        one
+        for site in ("devlake", "jirametrics")
+        for one in json.loads((samples / "jira" / f"{site}_issues_with_changelog_cloud.json").read_text("utf-8"))
+    ]
+    with closing(Jira(many_issues(30))) as jira:
+        made = Caller(jira, AS_US).post(
+            "/search/jql", {"jql": EVERYTHING, "fields": ["*all"], "expand": "changelog", "maxResults": 30}
+        )["issues"]
+
+    def weights(issues: Sequence[Any], part: str) -> list[int]:
+        return [len(json.dumps(without(one[part], "avatarUrls"))) for one in issues]
+
+    for part in ("fields", "changelog"):
+        fat, slim = max(weights(recorded, part)), min(weights(recorded, part))
+        assert slim < sum(weights(made, part)) / len(made) < fat, part
+    assert (
+        min(len(one["fields"]) for one in recorded)
+        < len(made[0]["fields"])
+        < max(len(one["fields"]) for one in recorded)
+    )
+
+
+def without(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return {key: without(one, name) for key, one in value.items() if key != name}
+    return [without(one, name) for one in value] if isinstance(value, list) else value

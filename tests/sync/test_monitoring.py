@@ -48,6 +48,7 @@ def test_the_numbers_are_what_prometheus_reads(town: Town) -> None:
     assert found["unstuck_source_up", "tool"] == 1
     assert found["unstuck_source_up", 'o"x'] == 0
     assert found["unstuck_source_items", "tool"] == 2
+    assert not [name for name, _ in found if name == "unstuck_source_requests"], "files are not asked over a network"
     assert found["unstuck_last_run_exit_code", ""] == 1
     assert found["unstuck_labels", ""] == found["unstuck_written_items", ""] == 1
     assert found["unstuck_source_pulled_timestamp_seconds", "tool"] == 1773964800 + 12 * 3600

@@ -14,6 +14,7 @@ import pytest
 from tests.fakes.jira.api import Jira
 from tests.fakes.jira.doors import TOKEN
 from tests.fakes.jira.refusals import conflict
+from tests.fakes.jira.shapes import plain
 from tests.fakes.jira.site import Site
 from tests.fakes.jira.state import ADA, US
 from tests.sync.town import Said, Town
@@ -72,6 +73,11 @@ class Firm(Town):
     def labels_of(self, issue: str) -> set[str]:
         return set(self.site.issue(issue).labels)
 
+    def comments(self) -> list[str]:
+        """What those on the issue without a sponsor say."""
+        bodies = [one["body"] for one in self.site.issue(self.orphan).comments]
+        return [plain(body) if isinstance(body, dict) else body for body in bodies]
+
     def asked(self) -> list[str]:
         """What was asked since the last time this was asked, ids as `*`."""
         counted = [f"{one.method} {one.path.partition('/rest/api/')[2][2:]}" for one in self.jira.requests]
@@ -121,6 +127,16 @@ def test_an_unchanged_site_is_asked_three_things(firm: Firm) -> None:
     assert firm.run().json["sources"][0]["changed"] == 0
     assert len(firm.asked()) == 3
     assert firm.stored("SELECT id, hash FROM item ORDER BY id") == before
+
+
+def test_what_it_cost_is_in_the_summary(firm: Firm) -> None:
+    """Reading and writing, as the host counted it."""
+    said = firm.unstuck("run")
+    assert f"; {len(firm.asked())} request(s), " in said.out
+    [applied] = firm.run().json["sources"]
+    assert "PUT" in "".join(asked := firm.asked())
+    assert applied["requests"] == len(asked)
+    assert applied["bytes"] > 1_000
 
 
 def test_a_revoked_token_clears_nothing(firm: Firm) -> None:
@@ -231,6 +247,66 @@ def test_our_own_write_resets_no_clock(firm: Firm) -> None:
     firm.later(hours=1)
     firm.run()
     assert firm.stored("SELECT native_id, status_since, status_since_is FROM item ORDER BY native_id") == since
+
+
+TELLING = "comment = true\nproperty = true\n"
+
+
+def test_why_is_said_in_one_comment_and_a_property_and_settled_with_the_labels(firm: Firm) -> None:
+    firm.configure(TELLING)
+    issue = firm.site.issue(firm.orphan)
+    firm.run()
+    assert firm.comments() == ["Why this issue has its labels:\npmo-no-sponsor: Nobody sponsors it"]
+    assert issue.properties == {"unstuck": {"labels": {"pmo-no-sponsor": "Nobody sponsors it"}}}
+    firm.later(hours=1)
+    written = firm.site.everything()
+    firm.run()
+    assert firm.site.everything() == written, "the second run wrote"
+    firm.sponsor_it()
+    firm.run()
+    assert firm.comments() == ["What was said here is settled, and the labels are off."]
+    assert issue.properties == {}
+
+
+def test_a_comment_resets_no_clock_and_is_no_news(firm: Firm) -> None:
+    firm.configure(TELLING)
+    firm.site.transition(firm.orphan, "In Progress")
+    firm.later(days=20)
+    firm.run()
+    assert "In In Progress for" in firm.comments()[0]
+    since = firm.stored("SELECT native_id, status_since, status_since_is FROM item ORDER BY native_id")
+    firm.later(hours=1)
+    firm.run()
+    assert firm.stored("SELECT native_id, status_since, status_since_is FROM item ORDER BY native_id") == since
+    assert len(firm.comments()) == 1
+
+
+def test_a_plan_says_nothing_in_the_tool(firm: Firm) -> None:
+    firm.configure(TELLING)
+    for command in (["plan"], ["run"], ["check", "--live"]):
+        assert firm.unstuck(*command).code == 0
+    assert firm.jira.writing_requests == []
+
+
+def test_labels_that_are_retired_take_their_comments_to_an_end(firm: Firm) -> None:
+    firm.configure(TELLING)
+    firm.run()
+    firm.later(hours=1)
+    assert firm.unstuck("retire", "--apply").code == 0
+    assert firm.comments() == ["What was said here is settled, and the labels are off."]
+    assert firm.site.issue(firm.orphan).properties == {}
+
+
+def test_without_leave_to_comment_it_is_said_and_the_labels_go_on(firm: Firm) -> None:
+    firm.configure(TELLING)
+    firm.site.permit("APP", "BROWSE_PROJECTS", "EDIT_ISSUES", "ADMINISTER_PROJECTS")
+    second = firm.issue(None)
+    assert "APP: we may not comment" in firm.unstuck("check", "--live").out
+    said = firm.run(code=1).json
+    [problem] = said["problems"]
+    assert ": no comment could be written in The app, the labels were: " in problem
+    assert said["written"]["items"] == 2
+    assert firm.labels_of(firm.orphan) == firm.labels_of(second) == {"pmo-no-sponsor"}
 
 
 def test_the_token_is_nowhere(firm: Firm) -> None:

@@ -101,6 +101,10 @@ class Jira:
         """Let the next `times` requests with this method, whose path contains `path`, get this answer."""
         self._scripts.append(Script(answer, times, method, path))
 
+    def stop_scripts(self) -> None:
+        """From now on it answers as it would."""
+        self._scripts.clear()
+
     def close(self) -> None:
         self.server.close()
 
@@ -183,8 +187,10 @@ class Jira:
         raise RefusalError(404, "null for uri: " + ask.request.path)
 
     def _handled(self, handler: Handler, ask: Ask, named: Sequence[str]) -> Answer:
-        """The first thing that a path names is an issue, in every path that names one."""
-        return handler(ask, self._seen(ask, named[0]), *named[1:]) if named else handler(ask)
+        """The first thing that a path names is an issue, in every path that names one but those of comments alone."""
+        if not named or endpoint_of(ask.request).startswith("/comment/"):
+            return handler(ask, *named)
+        return handler(ask, self._seen(ask, named[0]), *named[1:])
 
     def _routes(self) -> Mapping[str, Handler]:
         site, search = self.site, self._search
@@ -218,6 +224,7 @@ class Jira:
             "GET issue/*/comment": partial(writing.comments, site),
             "POST issue/*/comment": partial(writing.comment, site),
             "PUT issue/*/comment/*": partial(writing.comment, site),
+            "GET comment/*/properties/*": partial(writing.comment_property, site, search),
             **{f"{method} issue/*/properties/*": partial(writing.properties, site) for method in PROPERTY_METHODS},
         }
 

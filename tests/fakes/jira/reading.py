@@ -31,6 +31,7 @@ PERMISSIONS = {
     "BROWSE_PROJECTS": ("10", "PROJECT", "Browse Projects"),
     "EDIT_ISSUES": ("12", "PROJECT", "Edit Issues"),
     "ADD_COMMENTS": ("15", "PROJECT", "Add Comments"),
+    "EDIT_OWN_COMMENTS": ("35", "PROJECT", "Edit Own Comments"),
     "ADMINISTER_PROJECTS": ("23", "PROJECT", "Administer Projects"),
 }
 """By key: id, kind and English name."""

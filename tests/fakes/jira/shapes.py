@@ -12,6 +12,7 @@ from tests.fakes.jira.asking import Ask
 from tests.fakes.jira.site import Site
 from tests.fakes.jira.state import Field, History, Issue, Person, Project, Status, status_json
 
+DECORATED = frozenset({"status", "issuetype", "priority"})
 EXPAND = "operations,versionedRepresentations,editmeta,changelog,renderedFields"
 
 
@@ -70,8 +71,25 @@ class Shapes:
             return self.person(value)
         if name == "parent" and value and self.site.issues.get(value["id"]):
             return self.parent(self.site.issues[value["id"]])
+        if name in DECORATED and isinstance(value, dict) and "self" not in value:  # recorded ones have theirs
+            return self.decorated(name, value)
         field = self.site.fields.get(name)
         return self.rich(value) if field and field.is_rich else value
+
+    def decorated(self, kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
+        """With what nobody asks for and everybody gets: where it is, what it looks like, and what it is about."""
+        icon = f"{self.ask.base}/images/icons/{kind}/{value['id']}.svg"
+        found = {**value, "self": f"{self.rest}/{kind}/{value['id']}", "iconUrl": icon}
+        if kind != "priority":
+            found["description"] = f"What this {kind} is for, in a sentence."
+        if category := value.get("statusCategory"):
+            found["statusCategory"] = {"self": f"{self.rest}/statuscategory/{category['id']}", **category}
+        return found
+
+    def avatars(self, of: str) -> dict[str, str]:
+        """As recorded before their addresses were taken out of the recordings: four sizes, each with its address."""
+        place = f"{self.ask.base}/rest/api/{self.ask.version}/universal_avatar/view/type/{of}"
+        return {f"{size}x{size}": f"{place}?size={size}&v=2" for size in (48, 24, 16, 32)}
 
     def parent(self, issue: Issue) -> dict[str, Any]:
         found = self.issue(issue, ["summary", "status", "issuetype", "priority"])
@@ -111,7 +129,12 @@ class Shapes:
     # Everything else
 
     def person(self, person: Person) -> dict[str, Any]:
-        known = {"displayName": person.name, "active": person.active, "timeZone": person.zone}
+        known = {
+            "avatarUrls": self.avatars(f"user/avatar/{person.id}"),
+            "displayName": person.name,
+            "active": person.active,
+            "timeZone": person.zone,
+        }
         if self.site.cloud:
             return {
                 "self": f"{self.rest}/user?accountId={person.id}",
@@ -128,7 +151,7 @@ class Shapes:
         }
 
     def comment(self, comment: Mapping[str, Any]) -> dict[str, Any]:
-        found = {name: self.plain_value(value) for name, value in comment.items() if name != "body"}
+        found = {name: self.plain_value(value) for name, value in comment.items() if name not in ("body", "properties")}
         return found | {"body": self.rich(comment["body"])}
 
     def plain_value(self, value: Any) -> Any:
@@ -146,6 +169,7 @@ class Shapes:
             "key": project.key,
             "name": project.name,
             "projectTypeKey": "software",
+            "avatarUrls": self.avatars(f"project/avatar/{project.id}"),
         }
         return found | ({"simplified": project.team_managed} if self.site.cloud else {})
 

@@ -274,15 +274,23 @@ class Site:
 
     # What every edit does
 
-    def comment(self, issue: Issue, who: Person, body: Any, comment_id: str | None = None) -> dict[str, Any]:
+    def comment(
+        self,
+        issue: Issue,
+        who: Person,
+        body: Any,
+        comment_id: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Write a comment, or rewrite one. It moves `updated` and leaves no history. Raises `KeyError` without one."""
         if comment_id is None:
-            found: dict[str, Any] = {"id": self.new_id(), "author": who, "created": self.now}
+            found: dict[str, Any] = {"id": self.new_id(), "author": who, "created": self.now, "properties": {}}
             issue.comments.append(found)
         else:
             found = {one["id"]: one for one in issue.comments}[comment_id]
         self._edit(issue, who, [], "commented")
         found |= {"body": body, "updateAuthor": who, "updated": self.now}
+        found["properties"] = {**found["properties"], **(properties or {})}
         return found
 
     def set_property(self, issue: Issue, who: Person, key: str, value: Any) -> None:

@@ -15,7 +15,7 @@ CATEGORIES = {
 }
 """By key: id and English name. https://developer.atlassian.com/cloud/jira/platform/rest/v3/ (status category)"""
 
-ALL_WE_MAY = frozenset({"BROWSE_PROJECTS", "EDIT_ISSUES", "ADD_COMMENTS", "ADMINISTER_PROJECTS"})
+ALL_WE_MAY = frozenset({"BROWSE_PROJECTS", "EDIT_ISSUES", "ADD_COMMENTS", "EDIT_OWN_COMMENTS", "ADMINISTER_PROJECTS"})
 
 
 @dataclass(frozen=True)
