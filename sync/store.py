@@ -32,7 +32,9 @@ _LARGEST_WAL = 64 * 2**20
 _PAGES_IN_WAL = 4_000
 """So many pages (16 MB) may wait in `…-wal`, as a run writes many of them more than once."""
 _CACHE = 16 * 2**20
-"""Bytes of pages kept in memory. What changed lies scattered over the file, and is looked at several times."""
+"""Bytes of pages kept in memory, and as many for each sort."""
+_CACHE_FOR_FEW = 24 * 2**20
+"""The same where few items of many are looked at several times: they lie scattered over the file."""
 
 
 class Store:
@@ -78,6 +80,18 @@ class Store:
             self.connection.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
+    def few_of_many(self) -> Iterator[None]:
+        """For work on what changed. It sorts little, so that more memory is left for pages."""
+        self._keep_pages(_CACHE_FOR_FEW)
+        try:
+            yield
+        finally:
+            self._keep_pages(_CACHE)
+
+    def _keep_pages(self, size: int) -> None:
+        self.connection.execute(f"PRAGMA cache_size = -{size // 1024}")
+
+    @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """One state of the store, whatever a run writes meanwhile. Temporary tables made in it are gone afterwards."""
         self.connection.execute("BEGIN")
@@ -112,7 +126,10 @@ class Store:
 
     def remember(self, name: str, value: str) -> None:
         """Keep a value for `setting`, in the caller's transaction."""
-        self.db.table("setting").upsert({"name": name, "value": value}, pk="name")
+        self.connection.execute(
+            "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )
 
 
 def open_store(path: Path, *, create: bool = True) -> Store:

@@ -90,7 +90,7 @@ def test_run_prints_the_plan_with_reasons_and_says_nothing_when_all_is_well(town
 def test_the_summary_for_programs(town: Town) -> None:
     town.add(1, sponsor="")
     summary = town.unstuck("run", "--apply", "--json").json
-    assert summary["written"] == {"items": 1, "added": 1, "removed": 0, "copies": 0}
+    assert summary["written"] == {"items": 1, "added": 1, "removed": 0, "copies": 0, "deleted_labels": 0}
     assert summary["rehearsal"] is True
     assert summary["now"] == "2026-03-20T12:00:00Z"
 

@@ -72,13 +72,13 @@ def sponsored(uid: int, sponsor: str | None, *labels: str, **leaves: Any) -> str
     return task(uid, f"Task {uid}", *values, **leaves)
 
 
-NOTHING = {"items": 0, "added": 0, "removed": 0, "copies": 0}
+NOTHING = {"items": 0, "added": 0, "removed": 0, "copies": 0, "deleted_labels": 0}
 
 
 def test_a_label_comes_and_goes_and_then_nothing_is_written(office: Office) -> None:
     office.export(sponsored(1, None), sponsored(2, None), sponsored(3, "Ada"))
     before = (office.inbox / "atlas.xml").read_bytes()
-    assert office.run().json["written"] == {"items": 2, "added": 2, "removed": 0, "copies": 1}
+    assert office.run().json["written"] == {"items": 2, "added": 2, "removed": 0, "copies": 1, "deleted_labels": 0}
     assert office.shown() == {"1": ["pmo-no-sponsor"], "2": ["pmo-no-sponsor"]}
     assert office.run().json["written"] == NOTHING
     assert (office.inbox / "atlas.xml").read_bytes() == before
