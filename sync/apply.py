@@ -354,7 +354,7 @@ class _Writer:
         self._keep_labels(connection, change, result)
         if change:
             if result.message:
-                self.report.problems.append(f"{self.source}: {change.key}: {redacted(result.message)}")
+                self.report.problems.append(redacted(f"{self.source}: {change.key}: {result.message}"))
             self.report.items += 1
             self.report.added += len(change.add)
             self.report.removed += len(change.remove)

@@ -20,9 +20,9 @@ from connectors.model import ItemRef, Transition, WorkItem
 T = TypeVar("T")
 Moves = Mapping[str, "list[Move] | None"]
 
-UNDER_WAY = 3
+UNDER_WAY = 4
 """Requests at a time. More would only wait for the host's limit, or for the reading of what came."""
-TOGETHER = 3
+TOGETHER = 2
 """Pages whose histories are asked for at once."""
 MARKED = 10
 """Pages of a first pull from one cursor to the next, which hold all ids each."""

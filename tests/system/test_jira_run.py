@@ -21,6 +21,7 @@ from tests.sync.town import Said, Town
 
 CONFIG = """
 brakes.share = 1.0
+labels.flapping_times = 1000
 [sources.delivery]
 system   = "jira"
 base_url = "{url}"

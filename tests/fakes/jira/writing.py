@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from tests.fakes.jira.asking import BAD_PAYLOAD, Ask
@@ -32,10 +32,8 @@ def edit_issue(site: Site, ask: Ask, issue: Issue) -> Answer:
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put
     """
     body = ask.members(update=dict, fields=dict, properties=list, historyMetadata=dict)
-    quietly = not ask.flag("notifyUsers", otherwise=True)
     may = site.projects[issue.project].we_may
-    if quietly and "ADMINISTER_PROJECTS" not in may:
-        raise RefusalError(403, NOT_QUIETLY)
+    quietly = is_quiet(ask, may)
     add, remove = label_changes(issue, body)
     if (add or remove) and ("EDIT_ISSUES" not in may or not site.projects[issue.project].labels_on_screen):
         raise RefusalError(400, labels=NOT_ON_SCREEN)
@@ -49,6 +47,14 @@ def edit_issue(site: Site, ask: Ask, issue: Issue) -> Answer:
     if ask.flag("returnIssue", otherwise=False):
         return Answer(json=Shapes(site, ask).issue(issue, ["*all"]))
     return Answer(204)
+
+
+def is_quiet(ask: Ask, may: Set[str]) -> bool:
+    """Whether nobody is to get mail. Raises `RefusalError` where that is not for us to say."""
+    quietly = not ask.flag("notifyUsers", otherwise=True)
+    if quietly and "ADMINISTER_PROJECTS" not in may:
+        raise RefusalError(403, NOT_QUIETLY)
+    return quietly
 
 
 def label_changes(issue: Issue, body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -99,9 +105,7 @@ def comment(site: Site, ask: Ask, issue: Issue, comment_id: str | None = None) -
     may = site.projects[issue.project].we_may
     if ("EDIT_OWN_COMMENTS" if comment_id else "ADD_COMMENTS") not in may:
         raise RefusalError(403, "You do not have the permission to comment on this issue.")
-    quietly = comment_id is not None and not ask.flag("notifyUsers", otherwise=True)
-    if quietly and "ADMINISTER_PROJECTS" not in may:
-        raise RefusalError(403, NOT_QUIETLY)
+    quietly = comment_id is not None and is_quiet(ask, may)
     text = body.get("body")
     is_document = isinstance(text, dict) and text.get("type") == "doc" and text.get("version") == 1
     if not (is_document if ask.version == "3" else isinstance(text, str) and text.strip()):
