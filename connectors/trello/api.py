@@ -139,7 +139,7 @@ class Api:
         more = {"checklists": "all"} if checklists else {}
         return self._cards(board, fields=CARD_FIELDS, customFieldItems="true", **more)
 
-    def labels_in_use(self, board: str) -> Iterator[Json]:
+    def cards_with_labels(self, board: str) -> Iterator[Json]:
         """All cards of a board, each once, with nothing but `idLabels`."""
         return self._cards(board, fields="idLabels")
 

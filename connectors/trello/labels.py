@@ -130,7 +130,7 @@ class Labeller:
 def tidy(api: Api, board: Collection, made: Sequence[MadeLabel]) -> Iterator[Tidied]:
     """Delete those of our labels that no card of the board carries, by what the board shows at this moment."""
     names = {label["id"]: text(label, "name") for label in api.labels(board.native_id)}
-    carried = Counter(label for card in api.labels_in_use(board.native_id) for label in card.get("idLabels") or ())
+    carried = Counter(label for card in api.cards_with_labels(board.native_id) for label in card.get("idLabels") or ())
     for label in made:
         now, cards = names.get(label.native_id), carried[label.native_id]
         if now is None:
@@ -153,9 +153,7 @@ def delete(api: Api, label: MadeLabel) -> Tidied:
     except AuthError as error:
         if not is_no_leave(error):
             raise
-        return Tidied(
-            label, Outcome.FAILED, "this account may not delete it; make it a member that may, or do it by hand"
-        )
+        return Tidied(label, Outcome.FAILED, "this account may not delete it; make it a member, or delete it by hand")
     return Tidied(label, Outcome.DONE)
 
 
