@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rules import table
 from rules.ruleset import RuleSet
-from sync import exemptionfiles, findings, log, rollout, takeback
+from sync import exemptionfiles, findings, log, rollout, takeback, turns
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
@@ -25,19 +25,20 @@ from sync.today import today
 
 def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish) -> RunReport:
     """One run on an open, locked store."""
-    sources = chosen(config, wish)
+    sources, waiting = turns.due(store, chosen(config, wish), wish, clock.now)
     if wish.apply:
         refuse_rehearsal(sources, clock)
     exemptions = exemptionfiles.read(config, ruleset, clock.now)
-    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions)
+    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions, waiting=waiting)
     learned: Learned | None = None
     with ExitStack() as closing:
-        connections = _open(sources, wish, closing)
+        connections = _open(store, sources, clock, wish, closing)
         pull_all(config, store, connections, clock, wish, report)
         if not report.stopped:
             _evaluate(config, ruleset, store, clock, wish, report)
             learned = plan_run(config, ruleset, store, clock, wish, report)
             _write(config, ruleset, store, connections, clock, wish, report)
+        turns.answered(store, sources, wish, report, clock.now)
         _finish(config, ruleset, store, clock, report, learned)
     if not report.stopped:
         forget(store, config.retention, clock)
@@ -46,13 +47,14 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
 
 def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) -> RunReport:
     """Pull, and take back what `aim` names, on an open, locked store. Rules are not asked."""
-    sources = [source for source in chosen(config, wish) if source.name in takeback.sources(store.connection, aim)]
+    concerned = takeback.sources(store.connection, aim)
+    sources, _ = turns.due(store, [one for one in chosen(config, wish) if one.name in concerned], wish, clock.now)
     if wish.apply:
         refuse_rehearsal(sources, clock)
     exemptions = exemptionfiles.by_label(config, clock.now)
     report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions)
     with ExitStack() as closing:
-        connections = _open(sources, wish, closing)
+        connections = _open(store, sources, clock, wish, closing)
         pull_all(config, store, connections, clock, wish, report)
         report.findings = store.value("SELECT count(*) FROM finding")
         if not report.stopped:
@@ -65,10 +67,11 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
     return report
 
 
-def _open(sources: Sequence[Source], wish: Wish, closing: ExitStack) -> list[Opened]:
+def _open(store: Store, sources: Sequence[Source], clock: Clock, wish: Wish, closing: ExitStack) -> list[Opened]:
     connections = [opened(source, wish) for source in sources]
     for one in connections:
         closing.callback(one.close)
+        closing.callback(turns.count, store, one, clock.now)
     return connections
 
 
@@ -89,7 +92,9 @@ def _write(
         guard = Guard(report.exemptions.unless, lambda: exemptionfiles.read(config, ruleset, clock.now))
         with ExitStack() as closing:
             # Where a turn was cut short, a thread that was left behind may still use the connector.
-            writers = [_open([one.source], wish, closing)[0] if one.stopping.is_set() else one for one in sources]
+            writers = [
+                _open(store, [one.source], clock, wish, closing)[0] if one.stopping.is_set() else one for one in sources
+            ]
             report.written = apply_plan(store, report.plan, writers, report.run_id, clock.now, guard, wish.stopping)
         report.stopped = wish.stopping.by if report.written.stopped else None
 

@@ -48,6 +48,8 @@ class RunReport:
     exemptions: Exemptions
     sources: list[SourceReport] = field(default_factory=list)
     counts: Sequence[engine.RuleCount] = ()
+    waiting: list[str] = field(default_factory=list)
+    """A sentence for each source whose turn it is not yet (`every`)."""
     rule_failures: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
     """Where labels that are to be taken back lie beyond this run."""
@@ -138,6 +140,7 @@ class RunReport:
                 }
                 for source in self.sources
             ],
+            "waiting": self.waiting,
             "rules": [
                 {"rule": count.rule, "matched": count.matched, "unknown": count.unknown} for count in self.counts
             ],

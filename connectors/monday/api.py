@@ -64,7 +64,8 @@ class TooComplexError(InputError):
 class Api:
     """One account. Every method raises a `ConnectorError`, and nothing else."""
 
-    def __init__(self, setup: SourceSetup) -> None:
+    def __init__(self, setup: SourceSetup, allowed: int) -> None:
+        """`allowed` is how many calls may still be made today."""
         self._url = str(setup.options.get("base_url") or BASE_URL).rstrip("/")
         token = str(setup.options.get("token") or "").strip()
         self._http = Http(
@@ -75,6 +76,7 @@ class Api:
             stopping=setup.stopping,
         )
         self._http.session.headers["API-Version"] = VERSION
+        self._allowed, self._further = allowed, 0
         self.now: datetime | None = None
         """The host's own clock, as its last answer gave it."""
         self.version: Mapping[str, str] = {}
@@ -82,8 +84,20 @@ class Api:
 
     @property
     def calls(self) -> int:
-        """How many requests were made."""
-        return self._http.traffic.requests
+        """How many were made. Each mutation of one request counts: whether it does is not documented."""
+        return self._http.traffic.requests + self._further
+
+    @property
+    def left(self) -> int:
+        return self._allowed - self.calls
+
+    def require(self, calls: int) -> None:
+        """Raise `BusyError` before what would need more calls than are left for today."""
+        if calls > self.left:
+            raise BusyError(
+                f"this takes {calls} call(s), and of those that daily_calls allows a day {max(0, self.left)} are left",
+                "the first run after midnight UTC goes on; where that stays too few, name fewer boards, or set every",
+            )
 
     def close(self) -> None:
         self._http.close()
@@ -154,6 +168,8 @@ class Api:
         variables: Json = {"board": board, "columns": [column], "create": True}
         for number, (item, value) in enumerate(values):
             variables |= {f"item{number}": item, f"value{number}": value}
+        self.require(len(values))
+        self._further += len(values) - 1
         return self._send(queries.write(len(values)), variables)
 
     # Every request
@@ -163,6 +179,7 @@ class Api:
         return whole(self._send(query, variables))
 
     def _send(self, query: str, variables: Json, promise: Promise | None = None) -> Json:
+        self.require(1)
         try:
             response = self._http.send(
                 "POST", self._url, body={"query": query, "variables": variables}, promise=promise

@@ -47,6 +47,7 @@ class MondayConnector:
         Option("workspaces", "read the boards of these workspaces only, by id or name", "list of text"),
         Option("subitems", "read the subitems of each board too", "yes/no", default=True),
         Option("label_column", "the tags or dropdown column for labels, by title or id", default=DEFAULT_LABELS),
+        Option("daily_calls", "calls a day that this source may make, of those of your plan", "integer", default=1000),
         Option("sweep_hours", "how often to look for vanished items", "integer", default=24),
         Option("page_size", "items fetched at a time, up to 500", "integer", default=MOST),
         Option("base_url", "where the API is", default=BASE_URL),
@@ -63,7 +64,7 @@ class MondayConnector:
         self._roles = Roles(setup.fields, self._label_column)
         self._roles.check()
         self._setting = Setting(setup.name, setup.timezone, Statuses(setup.statuses))
-        self._api = Api(setup)
+        self._api = Api(setup, int(options["daily_calls"]) - setup.calls_today)
         self._boards: dict[str, Board] = {}
         """The boards that are read, as they were listed in this run."""
         self._layouts: dict[str, Layout] = {}
@@ -74,7 +75,7 @@ class MondayConnector:
         me = self._api.me()
         boards = [self._boards[one.native_id] for one in self.collections()]
         who = str(me.get("name") or me.get("email") or "somebody")
-        pages = sum(max(1, -(-board.items // self._page_size)) for board in boards)
+        pages = sum(map(self._pages, boards))
         notices = [Notice("fine", f"signed in as {who}; {len(boards)} boards are read, in about {1 + pages} calls")]
         if (kind := self._api.version.get("kind")) and kind not in GOOD_VERSIONS:
             notices.append(
@@ -91,24 +92,23 @@ class MondayConnector:
 
     def collections(self) -> Sequence[Collection]:
         self._boards = chosen(self._api, self._setup.collections, self._workspaces, subitems=self._subitems)
+        self._api.require(len(self._boards))
         return [board.as_collection() for board in self._boards.values()]
 
     def pull(self, collection: Collection, cursor: Cursor | None) -> Iterator[Page]:
         """What changed since `cursor`, or all items where that is to be looked for, or is read otherwise by now."""
         known = parse_cursor(cursor)
         board = self._board(collection)
-        layout = self._layouts[board.id] = lay_out(board.columns, self._roles, known.columns if known else {})
-        self._refuse_lost_labels(layout, known)
-        place = Place.of(board, layout, self._setting, self._project(board))
+        place = self._place(board, known)
         digest, began = digest_of(place), self._api.now
-        whole = known is None or known.digest != digest or self._is_due(known, began)
-        last, steady = yield from read(
-            self._api, place, self._page_size, None if whole or known is None else changed_since(known)
-        )
+        base = known if known and known.digest == digest and not self._is_due(known, began, board) else None
+        if base is None:
+            self._api.require(self._pages(board))
+        last, steady = yield from read(self._api, place, self._page_size, changed_since(base) if base else None)
         after = None
         if steady and began:
-            after = State(began, began if whole or known is None else known.swept, layout.remembered, digest)
-        yield replace(last, cursor=after.to_cursor() if after else None, complete=True, full=whole and steady)
+            after = State(began, base.swept if base else began, place.layout.remembered, digest)
+        yield replace(last, cursor=after.to_cursor() if after else None, complete=True, full=steady and base is None)
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
         if not self._setup.writable:
@@ -131,6 +131,16 @@ class MondayConnector:
     def close(self) -> None:
         self._api.close()
 
+    # The calls of a day
+
+    def calls_made(self) -> int:
+        return self._api.calls
+
+    @classmethod
+    def calls_a_day(cls, setup: SourceSetup) -> tuple[int, int]:
+        """As configured; and one call for the boards, and one for each of them."""
+        return int(setup.options["daily_calls"]), 1 + max(1, len(setup.collections))
+
     # One board
 
     def _board(self, collection: Collection) -> Board:
@@ -150,8 +160,20 @@ class MondayConnector:
         above = (one.name for one in self._boards.values() if board.id in one.subitems)
         return next(above, board.name) if board.is_of_subitems else board.name
 
-    def _is_due(self, known: State, now: datetime | None) -> bool:
-        return now is None or now - known.swept >= self._sweep
+    def _place(self, board: Board, known: State | None) -> Place:
+        layout = lay_out(board.columns, self._roles, known.columns if known else {})
+        self._refuse_lost_labels(layout, known)
+        self._layouts[board.id] = layout
+        return Place.of(board, layout, self._setting, self._project(board))
+
+    def _pages(self, board: Board) -> int:
+        """How many calls it takes to read all of a board."""
+        return max(1, -(-board.items // self._page_size))
+
+    def _is_due(self, known: State, now: datetime | None, board: Board) -> bool:
+        """Whether all of a board is to be read; that waits for another day if too few calls are left for it."""
+        late = now is None or now - known.swept >= self._sweep
+        return late and self._pages(board) <= self._api.left
 
     def _refuse_lost_labels(self, layout: Layout, known: State | None) -> None:
         """A label column that is gone is not people taking every label off."""

@@ -67,6 +67,7 @@ class Writing:
             yield from self._batch(changes[at : at + BATCH])
 
     def _batch(self, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        self._api.require(1 + len(changes))
         items = self._api.labels([change.ref.native_id for change in changes], self._column.id)
         decided = [self._decide(change, items.get(change.ref.native_id)) for change in changes]
         updates = [one for one in decided if isinstance(one, Update)]

@@ -113,6 +113,8 @@ def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = Non
             f"{source.source}: {len(source.fresh)} collection(s), {source.seen} item(s) read, {source.changed} changed"
             + (f", {source.vanished} gone" if source.vanished else "")
         )
+    for sentence in report.waiting:
+        click.echo(sentence)
     click.echo(f"{report.findings} finding(s) on {report.plan.considered} item(s).")
     tell_unknown(report.counts)
     _tell_plan(report.plan)

@@ -373,3 +373,127 @@ def test_retire_takes_our_tags_off_and_no_other(office: Office) -> None:
     office.run()
     assert office.unstuck("retire", "--apply").code == 0
     assert office.seen(lonely) == ["theirs"]
+
+
+# The calls of a day
+
+
+def test_calls_are_counted_over_all_runs_of_a_day_and_a_run_that_does_not_fit_does_not_start(office: Office) -> None:
+    office.configure("daily_calls = 10")
+    lonely = office.new("Lonely")
+    office.run()  # the boards, their items, what is there right before, a tag, and the write
+    assert office.monday.calls == 5
+    office.run()
+    office.run()
+    office.account.set(lonely, Sponsor=ADA)
+    assert office.monday.calls == 9
+    said = office.run(code=1)
+    assert "this takes 1 call(s), and of those that daily_calls allows a day 0 are left" in problems(said)
+    assert office.monday.calls == 10, "the list of the boards was asked for, and nothing else"
+    assert "0 are left" in problems(office.run(code=1))
+    assert office.monday.calls == 10, "and then not even that"
+    assert office.seen(lonely) == ["pmo-no-sponsor"], "nothing is taken for gone or good"
+    office.now = "2026-03-21T00:10:00"
+    office.run()
+    assert office.seen(lonely) == []
+
+
+def test_a_board_that_takes_more_calls_than_are_left_is_not_begun(office: Office) -> None:
+    office.configure("daily_calls = 4\npage_size = 1")
+    for number in range(5):
+        office.new(f"Item {number}", Sponsor=ADA)
+    said = office.run(code=1)
+    assert "boards: Plan: this takes 5 call(s), and of those that daily_calls allows a day 3 are left" in problems(said)
+    assert office.asked() == {"boards": 1}
+    assert office.columns("title") == []
+
+
+def test_labels_that_take_more_calls_than_are_left_wait_for_another_day(office: Office) -> None:
+    office.configure("daily_calls = 6")
+    items = [office.new(f"Item {number}") for number in range(10)]
+    assert "this takes 11 call(s)" in problems(office.run(code=1))
+    assert [office.seen(item) for item in items] == [[]] * 10
+
+
+def test_a_sweep_waits_for_a_day_with_enough_calls(office: Office) -> None:
+    office.configure("daily_calls = 13\npage_size = 1")
+    goes, *_ = [office.new(f"Item {number}", Sponsor=ADA) for number in range(4)]
+    office.run()
+    office.account.now = office.account.now.replace(day=25)
+    office.run()
+    assert office.monday.calls == 10, "twice the boards, and four pages"
+    office.account.now = office.account.now.replace(day=27)
+    office.account.delete(goes)
+    office.run()
+    assert office.monday.calls == 12, "what changed is read, and the sweep waits"
+    assert len(office.columns("title")) == 4
+    office.now = "2026-03-21T12:00:00"
+    office.run("--force", "shrink")
+    assert len(office.columns("title")) == 3
+
+
+def test_the_tool_s_own_count_ends_the_turn_and_clears_nothing(office: Office) -> None:
+    lonely = office.new("Lonely")
+    office.run()
+    office.account.set(lonely, Sponsor=ADA)
+    office.monday.quirks.daily = office.monday.calls + 1
+    said = office.run(code=1)
+    assert "Daily limit exceeded" in problems(said)
+    assert office.seen(lonely) == ["pmo-no-sponsor"]
+    office.monday.quirks.daily = None
+    office.run()
+    assert office.seen(lonely) == []
+
+
+def test_check_without_a_call_warns_of_turns_that_the_plan_does_not_allow(office: Office) -> None:
+    office.configure('daily_calls = 200\nevery = "5m"')
+    said = office.unstuck("check")
+    assert said.code == 0
+    assert (
+        "sources.boards: a turn every 5 minutes takes at least 576 calls a day, and 200 are allowed; set every to 15m "
+        "or more. (warning)"
+    ) in said.out
+    assert office.monday.requests == []
+    office.configure('daily_calls = 200\nevery = "15m"')
+    assert "calls a day" not in office.unstuck("check").out
+
+
+def test_a_source_takes_part_as_often_as_every_says_and_when_it_is_asked_for(office: Office) -> None:
+    office.configure('every = "1h"')
+    lonely = office.new("Lonely")
+    office.run()
+    office.account.set(lonely, Sponsor=ADA)
+    office.asked()
+    office.now = "2026-03-20T12:30:00"
+    said = office.run()
+    assert said.json["waiting"] == [
+        "boards: not asked, as it answered less than 60 minutes ago; --source boards asks it all the same."
+    ]
+    assert office.asked() == {}
+    assert office.seen(lonely) == ["pmo-no-sponsor"]
+    assert office.plan() == {lonely.id: ["-pmo-no-sponsor"]}, "a plan is of now"
+    office.now = "2026-03-20T12:59:40"
+    office.run()
+    assert office.seen(lonely) == []
+    office.new("Other")
+    office.run("--source", "boards")
+    assert len(office.columns("title")) == 2
+
+
+def test_who_planned_may_write_at_once(office: Office) -> None:
+    office.configure('every = "1h"')
+    lonely = office.new("Lonely")
+    assert office.unstuck("run").code == 0
+    office.run()
+    assert office.seen(lonely) == ["pmo-no-sponsor"]
+    assert office.run().json["waiting"]
+
+
+def test_a_source_that_failed_does_not_wait_for_its_next_turn(office: Office) -> None:
+    office.configure('every = "1d"')
+    lonely = office.new("Lonely")
+    office.token = "wrong-token-of-another-account"
+    office.run(code=1)
+    office.token = TOKEN
+    office.run()
+    assert office.seen(lonely) == ["pmo-no-sponsor"]
