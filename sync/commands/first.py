@@ -18,3 +18,135 @@ from rules import schema as rule_schema
 from sync import beginning, exemptionfiles, schema, turns
 from sync import clock as clocks
 from sync import config as configs
+from sync.beginning import Tool
+from sync.commands import asking
+from sync.commands.shared import (
+    load,
+    opened_store,
+    warn,
+)
+from sync.config import Config
+from sync.secrets import redacted
+from sync.sources import make
+from sync.stops import Exit, InvalidStop
+from sync.store import damage
+from sync.today import today
+
+CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
+"""Where the shipped files say that editors find their schemas."""
+
+
+def welcome(path: Path | None, help_text: str) -> None:
+    """What `unstuck` alone prints: help, and the first thing to do."""
+    click.echo(help_text)
+    try:
+        found = configs.find(path)
+    except InvalidStop:
+        click.echo("\nThere is no config yet. Begin with `unstuck init .`")
+    else:
+        click.echo(f"\nThe config is {found}. See how things stand with `unstuck status`.")
+
+
+def init(folder: Path, named: Sequence[str], settings: Sequence[str]) -> None:
+    """Write config.toml and rules.d/, each with the schema that it names, never over a file that exists.
+
+    The config describes the tools that are named, or that a person names when asked; else it is the whole example.
+    """
+    existing = [path for path in (folder / "config.toml", folder / "rules.d") if path.exists()]
+    if existing:
+        raise InvalidStop(f"{existing[0]} exists already; name another folder, or move it away first.")
+    tools = beginning.make_tools(named, settings)
+    if not tools and sys.stdin.isatty() and sys.stdout.isatty():
+        tools = asking.tools()
+    config = beginning.compose(example_config(), tools) if tools else example_config()
+    try:
+        (folder / "rules.d").mkdir(parents=True)
+        (folder / "config.toml").write_text(config, encoding="utf-8")
+        for pack in loader.builtin_files():
+            shutil.copyfile(pack, folder / "rules.d" / pack.name)
+        for file, made in ((CONFIG_SCHEMA, schema.config()), (RULES_SCHEMA, rule_schema.schema())):
+            (folder / file).write_text(schema.as_text(made), encoding="utf-8")
+    except OSError as error:
+        raise InvalidStop(f"{folder}: cannot be written to ({error.strerror}); name another folder.") from error
+    click.echo(f"Wrote {folder / 'config.toml'} and {folder / 'rules.d'}.")
+    _point_on(folder, tools)
+
+
+def _point_on(folder: Path, tools: Sequence[Tool]) -> None:
+    """The steps to the first plan."""
+    steps = [] if folder.resolve() == Path.cwd() else [f"cd {shlex.quote(str(folder))}"]
+    steps += [] if tools else ["describe your tools in config.toml"]
+    for tool in tools:
+        steps += [f"in config.toml, [sources.{tool.name}], set {option.name}: {option.help}" for option in tool.missing]
+        steps += [f"export {variable}=…    {option.help}" for variable, option in tool.variables.items()]
+    steps += [
+        "unstuck check           is config.toml right?",
+        "unstuck check --live    and do the tools agree: credentials, permissions, fields?",
+        "unstuck run             the first plan; nothing is written into a tool",
+    ]
+    click.echo("\nNext:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"  {number}. {step}")
+
+
+def example_config() -> str:
+    """The shipped config.example.toml: beside this module in a wheel, at the top of a checkout."""
+    packaged = resources.files("sync") / "config.example.toml"
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "config.example.toml").read_text(encoding="utf-8")
+
+
+def check(path: Path | None, live: bool) -> int:
+    """Config, rules, store; with `live` also what each tool says."""
+    config, ruleset = load(path, tests=True)
+    today(config, clocks.read().now)
+    for source in config.sources.values():
+        make(source, writable=False).close()
+    click.echo(f"{config.path}: fine, {len(config.sources)} source(s).")
+    for sentence in turns.too_often(config.sources.values()):
+        click.echo(f"{sentence} (warning)")
+    warn(ruleset, config)
+    click.echo(f"Rules: {len(ruleset.rules)} in {len(ruleset.files)} file(s), fine.")
+    exemptions = exemptionfiles.read(config, ruleset, clocks.read().now)
+    for ended in exemptions.ended:
+        click.echo(f"No exemption any more: {ended.about}, {ended}.")
+    if config.exemptions:
+        click.echo(f"Exemptions: {len(exemptions.entries)} in force, fine.")
+    _check_store(config)
+    return _check_live(config) if live else Exit.FINE
+
+
+def _check_store(config: Config) -> None:
+    import sqlite_utils.utils
+
+    library = sqlite_utils.utils.sqlite3
+    if library is not sqlite3:
+        raise InvalidStop(
+            f"sqlite-utils uses {library.__name__} here, a second SQLite library, and two of them on one file corrupt "
+            f"it; uninstall {library.__name__.split('.')[0]} from this environment."
+        )
+    if not config.store.exists():
+        click.echo(f"Store: {config.store} will be made by the first run.")
+        return
+    with opened_store(config, create=False) as store:
+        wrong = damage(store.connection)
+        if wrong is not None:
+            raise InvalidStop(f"{config.store}: is damaged ({wrong}); restore it from a backup.")
+        click.echo(f"Store: {config.store} is sound, {store.value('SELECT count(*) FROM item')} item(s).")
+
+
+def _check_live(config: Config) -> int:
+    failed = False
+    for source in config.sources.values():
+        connector = make(source, writable=False)
+        try:
+            for notice in connector.check():
+                failed = failed or notice.level == "problem"
+                click.echo(redacted(f"{source.name}: {notice.level}: {notice.text}"))
+        except ConnectorError as error:
+            failed = True
+            click.echo(redacted(f"{source.name}: problem: {error}."))
+        finally:
+            connector.close()
+    return Exit.PARTLY if failed else Exit.FINE
