@@ -184,12 +184,12 @@ class MondayPolicy(Policy):
     def status(self, answer: Answer) -> int:
         """What the code of an error comes down to.
 
-        Where a part was answered, the rest may be refused for itself, which is for the connector to see. Such an
-        answer is no 429 either: after that the request is sent again, and a part of it was carried out.
+        Where a request was taken on, each of its parts may be refused for itself, which is for the connector to see.
+        Such an answer is no 429 either: after that the request is sent again, and a part of it may be done.
         """
         known = (self.CODES.get(code.upper().replace(" ", "_")) for code in self._codes(answer))
         status = next((status for status in known if status), answer.status)
-        if status == answer.status or not self._is_partial(answer):
+        if status == answer.status or not self._has_parts(answer):
             return status
         return answer.status if status in (401, 403) else 503
 
@@ -213,10 +213,9 @@ class MondayPolicy(Policy):
         """The calls of a day are counted; they come back at midnight UTC."""
         return any(code.upper() == "DAILY_LIMIT_EXCEEDED" for code in self._codes(answer))
 
-    def _is_partial(self, answer: Answer) -> bool:
+    def _has_parts(self, answer: Answer) -> bool:
         body = answer.loosely
-        data = body.get("data") if isinstance(body, dict) else None
-        return isinstance(data, dict) and any(part is not None for part in data.values())
+        return isinstance(body, dict) and isinstance(body.get("data"), dict) and bool(body["data"])
 
     def _codes(self, answer: Answer) -> list[str]:
         if b'"error' not in answer.body:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import ChangeResult, Outcome, exempted
-from connectors.errors import ConnectorError, SetupError
+from connectors.errors import AccessError, ConnectorError, GoneError, SetupError
 from connectors.model import LabelChange
 from connectors.monday.api import Api, Json, problem_of, told
 from connectors.monday.boards import Board
@@ -185,5 +185,7 @@ def by_place(errors: Sequence[Json]) -> dict[str, Json]:
 
 
 def outcome_of(problem: ConnectorError) -> Outcome:
-    """A refusal stays until a person changes something; the rest may work the next time."""
-    return Outcome.REFUSED if isinstance(problem, SetupError) or "does not let" in problem.what else Outcome.FAILED
+    """A refusal stays until a person changes something; what is neither that nor gone may work the next time."""
+    if isinstance(problem, GoneError):
+        return Outcome.GONE
+    return Outcome.REFUSED if isinstance(problem, SetupError | AccessError) else Outcome.FAILED
