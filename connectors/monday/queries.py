@@ -24,7 +24,7 @@ query ($ids: [ID!], $workspaces: [ID], $limit: Int!, $page: Int!) {{
 """
 
 _VALUES = """
-  id type text is_leaf
+  id type text
   ... on StatusValue { label index is_done updated_at }
   ... on BatteryValue { value battery_value { key count } }
   ... on TagsValue { tags { name } }
@@ -45,7 +45,7 @@ _ITEM = (
 
 PLAIN = _ITEM.format(more="", also="", values=_VALUES)
 SUBITEM = _ITEM.format(more="parent_item { id }", also="", values=_VALUES)
-MULTI_LEVEL = _ITEM.format(more="parent_item { id }", also=", capabilities: [CALCULATED]", values=_VALUES)
+MULTI_LEVEL = _ITEM.format(more="parent_item { id }", also=", capabilities: [CALCULATED]", values=f"is_leaf {_VALUES}")
 """Without asking for what is calculated, columns that roll up come back empty, also of items with nothing below them:
 https://developer.monday.com/api-reference/docs/working-with-multi-level-boards"""
 

@@ -123,4 +123,7 @@ def status_labels(column: Column | None) -> dict[str, tuple[str, bool]]:
 
 def clean(value: object) -> str:
     """Text without surrounding space; half a character pair, which JSON can hold and no file can, is replaced."""
-    return "" if value is None else str(value).strip().encode("utf-8", "replace").decode("utf-8")
+    if value is None:
+        return ""
+    text = str(value).strip()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
