@@ -9,7 +9,7 @@ it ready. Each reading runs in a process of its own, three times, of which the f
 
 `monday` reads a board with `fetch_all_items_by_board_id`, which decodes the JSON of all columns, and does no more with
 it. Whoever uses it decodes the raw value of each status to know since when it holds; when an item was made and which
-labels stand for done it cannot tell, so it never gives the same data. Without it (the extra `bench`) its column is empty.
+labels stand for done it cannot tell, so it never gives the same data. Its column is empty without the extra `bench`.
 
 Exits 1 if a limit is missed: one call for the boards and one for each 500 items; two for a board where nothing changed;
 at the full size a fifth of the package's time, which is missed: work items cost more than bare JSON.
