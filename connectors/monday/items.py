@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -83,16 +83,7 @@ def parse_item(item: Json, place: Place) -> WorkItem:
     is_parent = place.board.is_multi_level and any(value.get("is_leaf") is False for value in values.by_id.values())
     status = status_of(values, place, created)
     values.unknown |= status.unknown
-    zone = place.setting.zone
-    assignees = values.ask("assignees", names_of) or ()
-    columns: dict[str, Any] = {name: values.ask(name, text_of) for name in TEXTS}
-    columns |= {name: values.ask(name, partial(moment_of, zone=zone)) for name in DATES}
-    columns["started_at"] = values.ask("started_at", partial(moment_of, zone=zone, starts=True))
-    if "owner" in values.unknown and len(assignees) == 1:
-        columns["owner"] = assignees[0]
-        values.unknown.discard("owner")
-    if "started_at" in place.layout.guessed and status.category is StatusCategory.TODO:
-        columns["started_at"] = None  # a planned start is no start
+    columns = mapped(values, place, status.category)
     parent = item.get("parent_item")
     return WorkItem(
         ref=ItemRef(place.setting.source, str(item["id"])),
@@ -111,12 +102,27 @@ def parse_item(item: Json, place: Place) -> WorkItem:
         created_at=created,
         updated_at=own_time(item, "updated_at", values),
         percent_complete=values.ask("percent_complete", percent_of),
-        assignees=assignees,
         labels=tuple(sorted(values.ask(LABELS, labels_of) or ())),
         fields=values.custom(),
         unknown=frozenset(values.unknown - {KEY, LABELS}),
         **columns,
     )
+
+
+def mapped(values: Values, place: Place, category: StatusCategory | None) -> dict[str, Any]:
+    """The columns of a work item that stand in columns of the board, or follow from one."""
+    zone = place.setting.zone
+    found: dict[str, Any] = {name: values.ask(name, text_of) for name in TEXTS}
+    found |= {name: values.ask(name, partial(moment_of, zone=zone)) for name in DATES}
+    found["started_at"] = values.ask("started_at", partial(moment_of, zone=zone, starts=True))
+    assignees: tuple[str, ...] = values.ask("assignees", names_of) or ()
+    found["assignees"] = assignees
+    if "owner" in values.unknown and len(assignees) == 1:
+        found["owner"] = assignees[0]
+        values.unknown.discard("owner")
+    if "started_at" in place.layout.guessed and category is StatusCategory.TODO:
+        found["started_at"] = None  # a planned start is no start
+    return found
 
 
 class Values:
@@ -199,5 +205,5 @@ def since(status: Status, changed: str | None, created: datetime | None) -> Stat
     try:
         at = moment(clean(changed), None)
     except NoAnswerError:
-        return Status(status.label, status.index, status.category, created, Certainty.AT_LEAST, status.unknown)
-    return Status(status.label, status.index, status.category, at, Certainty.EXACT, status.unknown)
+        return replace(status, since=created)
+    return replace(status, since=at, since_is=Certainty.EXACT)

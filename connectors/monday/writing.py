@@ -10,7 +10,7 @@ from typing import Any
 from connectors.base import ChangeResult, Outcome, exempted
 from connectors.errors import AccessError, ConnectorError, GoneError, SetupError
 from connectors.model import LabelChange
-from connectors.monday.api import Api, Json, problem_of, told
+from connectors.monday.api import NEXT_RUN, Api, Json, problem_of, told
 from connectors.monday.boards import Board
 from connectors.monday.columns import LABELS, Column, Layout, why_no_labels
 from connectors.monday.values import clean, labels_of
@@ -22,8 +22,6 @@ LONGEST = 250
 """Characters of a label. The limit is ours: nobody reads a longer one in a cell."""
 
 FORBIDDEN = "\n\r\t"
-
-NEXT_RUN = "the next run tries again"
 
 
 @dataclass(frozen=True, slots=True)
