@@ -85,6 +85,8 @@ class SourceSetup:
     """Where relative paths start: the folder of the config file."""
     writable: bool = False
     """Whether this run may write. A connector that is not writable refuses `apply` with `UnsafeError`."""
+    calls_today: int = 0
+    """What `Metered.calls_made` of earlier runs of this source came to since midnight UTC."""
     stopping: threading.Event | None = None
     """Set when this source's turn is over: the run was told to stop, or its time is used up. What waits (for a rate
     limit, between two tries) should wait on it, and then raise a `BusyError`; the page or write in hand is finished.
@@ -275,6 +277,20 @@ class Counting(Protocol):
     @property
     def traffic(self) -> Cost | None:
         """Since it was opened, also after it was closed; `None` before it asked for anything."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A connector to a tool that allows only so many calls a day. The core counts them over all runs of a source."""
+
+    def calls_made(self) -> int:
+        """How many calls this connector made so far."""
+        ...
+
+    @classmethod
+    def calls_a_day(cls, setup: SourceSetup) -> tuple[int, int]:
+        """How many calls the source may make a day, and how many a run takes at least."""
         ...
 
 

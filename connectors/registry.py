@@ -14,6 +14,7 @@ GROUP = "unstuck.connectors"
 BUILTIN = {
     "jira": "connectors.jira:JiraConnector",
     "memory": "connectors.memory:MemoryConnector",
+    "monday": "connectors.monday:MondayConnector",
     "msproject": "connectors.msproject:MSProjectConnector",
     "smartsheet": "connectors.smartsheet:SmartsheetConnector",
     "trello": "connectors.trello:TrelloConnector",

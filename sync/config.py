@@ -50,6 +50,8 @@ class Source:
     """A project's name -> the named calendar that its items go by."""
     budget: float = 1800.0
     """How long it may be pulled, and how long written to, in seconds."""
+    every: float | None = None
+    """How often runs take it in at most, in seconds; `None` for each of them."""
     found_by: str = ""
     """Changes with what finds metrics in descriptions."""
 
@@ -426,6 +428,7 @@ class _Reader:
             self.calendar_name(f"{place}calendar", values["calendar"], calendars),
             self.project_calendars(f"{place}calendars", table.get("calendars", {}), calendars),
             self.duration(f"{place}budget", values["budget"]),
+            self.optional_duration(f"{place}every", values["every"]),
         )
 
     def connector(self, place: str, table: Mapping[str, Any]) -> type[Connector] | None:

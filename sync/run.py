@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rules import table
 from rules.ruleset import RuleSet
-from sync import exemptionfiles, findings, log, rollout, takeback, tidying
+from sync import exemptionfiles, findings, log, rollout, takeback, tidying, turns
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
@@ -26,14 +26,14 @@ from sync.today import today
 
 def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish) -> RunReport:
     """One run on an open, locked store."""
-    sources = chosen(config, wish)
+    sources, waiting = turns.due(store, chosen(config, wish), wish, clock.now)
     if wish.apply:
         refuse_rehearsal(sources, clock)
     exemptions = exemptionfiles.read(config, ruleset, clock.now)
-    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions)
+    report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions, waiting=waiting)
     learned: Learned | None = None
     with ExitStack() as closing:
-        connections = _open(sources, wish, closing)
+        connections = _open(store, sources, clock, wish, closing)
         pull_all(config, store, connections, clock, wish, report)
         if not report.stopped:
             _evaluate(config, ruleset, store, clock, wish, report)
@@ -42,6 +42,7 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
             learned = plan_run(config, ruleset, store, clock, wish, report)
             _write(config, ruleset, store, connections, clock, wish, report)
         _tally(connections, report)
+        turns.answered(store, sources, wish, report, clock.now)
         _finish(config, ruleset, store, clock, report, learned)
     if not report.stopped:
         forget(store, config.retention, clock)
@@ -53,13 +54,13 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
     at_stake = takeback.sources(store.connection, aim)
     if aim.what == "retire":
         at_stake |= tidying.sources(store.connection)
-    sources = [source for source in chosen(config, wish) if source.name in at_stake]
+    sources, _ = turns.due(store, [one for one in chosen(config, wish) if one.name in at_stake], wish, clock.now)
     if wish.apply:
         refuse_rehearsal(sources, clock)
     exemptions = exemptionfiles.by_label(config, clock.now)
     report = RunReport(_begin(store, clock, wish), clock, applied=wish.apply, exemptions=exemptions)
     with ExitStack() as closing:
-        connections = _open(sources, wish, closing)
+        connections = _open(store, sources, clock, wish, closing)
         pull_all(config, store, connections, clock, wish, report)
         report.findings = store.value("SELECT count(*) FROM finding")
         if not report.stopped:
@@ -77,10 +78,11 @@ def take_back(config: Config, store: Store, clock: Clock, wish: Wish, aim: Aim) 
     return report
 
 
-def _open(sources: Sequence[Source], wish: Wish, closing: ExitStack) -> list[Opened]:
+def _open(store: Store, sources: Sequence[Source], clock: Clock, wish: Wish, closing: ExitStack) -> list[Opened]:
     connections = [opened(source, wish) for source in sources]
     for one in connections:
         closing.callback(one.close)
+        closing.callback(turns.count, store, one, clock.now)
     return connections
 
 
@@ -101,7 +103,9 @@ def _write(
         guard = Guard(report.exemptions.unless, lambda: exemptionfiles.read(config, ruleset, clock.now))
         with ExitStack() as closing:
             # Where a turn was cut short, a thread that was left behind may still use the connector.
-            writers = [_open([one.source], wish, closing)[0] if one.stopping.is_set() else one for one in sources]
+            writers = [
+                _open(store, [one.source], clock, wish, closing)[0] if one.stopping.is_set() else one for one in sources
+            ]
             report.written = apply_plan(store, report.plan, writers, report.run_id, clock.now, guard, wish.stopping)
             _tally([one for one in writers if one not in sources], report)
         report.stopped = wish.stopping.by if report.written.stopped else None

@@ -100,6 +100,7 @@ SOURCE = (
     Option("timezone", "where this source's clocks stand, if not where the config's do"),
     Option("calendar", "the [calendars.NAME] that its items go by, if not the default [calendar]"),
     Option("inherit", "an item without an outcome metric takes the one of the item above it", "yes/no", default=False),
+    Option("every", "runs take it in at most so often, such as 1h; each does if absent"),
     Option("budget", "how long a run may pull it, and then write to it, before its turn ends", default="30m"),
 )
 """Keys that every `[sources.NAME]` has; its connector adds its own.

@@ -64,6 +64,8 @@ class RunReport:
     counts: Sequence[engine.RuleCount] = ()
     evaluated: bool = True
     """Whether rules were asked; they are not where nothing was written since they were asked on the same day."""
+    waiting: list[str] = field(default_factory=list)
+    """A sentence for each source whose turn it is not yet (`every`)."""
     rule_failures: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
     """Where labels that are to be taken back lie beyond this run."""
@@ -161,6 +163,7 @@ class RunReport:
                 }
                 for source in self.sources
             ],
+            "waiting": self.waiting,
             "rules": [
                 {"rule": count.rule, "matched": count.matched, "unknown": count.unknown} for count in self.counts
             ],

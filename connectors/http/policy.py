@@ -182,8 +182,16 @@ class MondayPolicy(Policy):
         return super().reads(method, path, body) or (method == "POST" and only_queries(body))
 
     def status(self, answer: Answer) -> int:
+        """What the code of an error comes down to.
+
+        Where a request was taken on, each of its parts may be refused for itself, which is for the connector to see.
+        Such an answer is no 429 either: after that the request is sent again, and a part of it may be done.
+        """
         known = (self.CODES.get(code.upper().replace(" ", "_")) for code in self._codes(answer))
-        return next((status for status in known if status), answer.status)
+        status = next((status for status in known if status), answer.status)
+        if status == answer.status or not self._has_parts(answer):
+            return status
+        return answer.status if status in (401, 403) else 503
 
     def wait(self, answer: Answer) -> float | None:
         """`retry_in_seconds` of an error, or the seconds that its text names."""
@@ -204,6 +212,10 @@ class MondayPolicy(Policy):
     def is_hopeless(self, answer: Answer) -> bool:
         """The calls of a day are counted; they come back at midnight UTC."""
         return any(code.upper() == "DAILY_LIMIT_EXCEEDED" for code in self._codes(answer))
+
+    def _has_parts(self, answer: Answer) -> bool:
+        body = answer.loosely
+        return isinstance(body, dict) and isinstance(body.get("data"), dict) and bool(body["data"])
 
     def _codes(self, answer: Answer) -> list[str]:
         if b'"error' not in answer.body:

@@ -15,7 +15,7 @@ import click
 from connectors.errors import ConnectorError
 from rules import loader
 from rules import schema as rule_schema
-from sync import beginning, exemptionfiles, schema
+from sync import beginning, exemptionfiles, schema, turns
 from sync import clock as clocks
 from sync import config as configs
 from sync.beginning import Tool
@@ -104,6 +104,8 @@ def check(path: Path | None, live: bool) -> int:
     for source in config.sources.values():
         make(source, writable=False).close()
     click.echo(f"{config.path}: fine, {len(config.sources)} source(s).")
+    for sentence in turns.too_often(config.sources.values()):
+        click.echo(f"{sentence} (warning)")
     warn(ruleset, config)
     click.echo(f"Rules: {len(ruleset.rules)} in {len(ruleset.files)} file(s), fine.")
     exemptions = exemptionfiles.read(config, ruleset, clocks.read().now)

@@ -115,6 +115,8 @@ def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = Non
             + (f", {source.vanished} gone" if source.vanished else "")
             + _cost(source)
         )
+    for sentence in report.waiting:
+        click.echo(sentence)
     click.echo(f"{report.findings} finding(s) on {report.plan.considered} item(s).")
     tell_unknown(report.counts)
     _tell_plan(report.plan, is_all=not report.unused)

@@ -203,6 +203,24 @@ def test_monday_s_mutations_are_repeated_only_when_turned_away(opened: Opener, s
     assert len(server.seen) == 3
 
 
+def test_monday_s_answers_in_part_are_not_taken_for_refusals_of_all(opened: Opener, server: Scripted) -> None:
+    of_one = {**error("UserUnauthorizedException"), "data": {"m0": {"id": "1"}, "m1": None}}
+    server.play(Reply.json(of_one))
+    http = opened(policy=MondayPolicy(), writable=True)
+    assert http.post_json("/v2", {"query": "mutation { a }"}) == of_one
+
+
+def test_monday_s_mutations_that_were_carried_out_in_part_are_not_sent_again(opened: Opener, server: Scripted) -> None:
+    in_part = {**error("COMPLEXITY_BUDGET_EXHAUSTED", retry_in_seconds=1), "data": {"m0": {"id": "1"}, "m1": None}}
+    http = opened(policy=MondayPolicy(), writable=True)
+    server.play(Reply.json(in_part))
+    with pytest.raises(BusyError):
+        http.post_json("/v2", {"query": "mutation { a }"})
+    assert len(server.seen) == 1
+    server.play(Reply.json(in_part), Reply.json({"data": {"a": 1}}))
+    assert http.post_json("/v2", QUERY) == {"data": {"a": 1}}, "a query is asked again"
+
+
 def test_monday_s_complexity_is_read_before_it_bites(opened: Opener, server: Scripted, clock: Clock) -> None:
     fits = {"data": {"complexity": {"query": 10, "after": 10, "reset_in_x_seconds": 30}}}
     fits_no_more = {"data": {"complexity": {"query": 10, "after": 9, "reset_in_x_seconds": 30}}}
