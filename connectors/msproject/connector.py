@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 from connectors.base import (
     Capabilities,
@@ -27,7 +28,9 @@ from connectors.model import Cursor, LabelChange, WorkItem
 from connectors.msproject.copies import Copy, Made, look, put, remember
 from connectors.msproject.fields import find_field
 from connectors.msproject.files import explained, hash_file, make_inbox, steady
-from connectors.msproject.kinds import FileKind, Labelled, Shown, kind_of, make_kinds
+from connectors.msproject.kinds import FileKind, Labelled, Mspdi, Shown, kind_of
+from connectors.msproject.native import OPTIONS as NATIVE
+from connectors.msproject.native import Native
 from connectors.msproject.parse import File, Setting, open_file, parse_items
 from connectors.msproject.reader import Export
 from connectors.msproject.splice import DEFAULT_FIELD, FORBIDDEN, MAX_VALUE
@@ -57,6 +60,7 @@ class MSProjectConnector:
         Option("copies", "the folder beside each export that labelled copies go into", default="labelled"),
         Option("label_field", "the custom text field that holds labels, by its title or name", default=DEFAULT_FIELD),
         Option("max_mb", "refuse larger files", kind="integer", default=1024),
+        *NATIVE,
     )
 
     def __init__(self, setup: SourceSetup) -> None:
@@ -70,7 +74,9 @@ class MSProjectConnector:
         self._setting = Setting(setup.name, setup.timezone, setup.fields, setup.statuses, given["label_field"])
         self._setting.check()
         self._extra = _extra_elements(setup.fields)
-        self._kinds = make_kinds(given)
+        native = Native(given, setup.folder, setup.stopping, self._inputs)
+        self._kinds: tuple[FileKind, ...] = (native, Mspdi())
+        """Those with the plainer signature first."""
         self._heads: dict[str, Export | ConnectorError] | None = None
         self._pulled: dict[str, str] = {}
         """native_id -> SHA-256 of the input as it was pulled in this run."""
@@ -158,6 +164,13 @@ class MSProjectConnector:
                 return kind_of(stream, name, self._kinds).read_head(stream, name)
         except ConnectorError as error:
             return error
+
+    def _inputs(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Opens every export that can be read now, one after the other."""
+        for collection in self.collections():
+            name = collection.native_id
+            with suppress(ConnectorError), steady(self._inbox.checked(name), name) as stream:
+                yield name, stream
 
     def _pull_all(self, name: str, path: Path, copy: Copy) -> Iterator[Page]:
         with steady(path, name) as stream:

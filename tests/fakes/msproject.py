@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from connectors.base import ChangeResult, Collection, Page, SourceSetup
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
@@ -15,6 +19,11 @@ from connectors.msproject import MSProjectConnector
 from connectors.msproject.splice import read_labels
 
 ZONE = ZoneInfo("Europe/Berlin")
+
+needs_java = pytest.mark.skipif(
+    not (shutil.which("java") and find_spec("mpxj")), reason="no Java here, or no MPXJ: pip install mpxj"
+)
+"""For tests that convert files."""
 TEXT1, TEXT30 = 188743731, 188744016
 
 
