@@ -19,7 +19,7 @@ from rules.described import Finder
 from rules.grading import Grader
 from rules.table import PULLED, detail_row, moment, pulled_row
 from sync.config import Brakes, Source
-from sync.history import Known, observe
+from sync.history import Earlier, Known
 from sync.secrets import redacted
 from sync.stops import Stop
 from sync.store import Store
@@ -288,6 +288,7 @@ class _Pull:
                 (source.name, collection.native_id),
             )
         }
+        self.earlier = Earlier(progress=connector.capabilities.progress)
         self.present = sum(not missing for _, _, missing in self.unseen.values())
         self.deleted = 0
         """Items that were there, and of which the tool said in this pull that they are gone."""
@@ -312,6 +313,9 @@ class _Pull:
 
     def _store_page(self, connection: sqlite3.Connection, page: Page) -> None:
         seen_at = page.as_of or self.terms.now
+        if page.past:
+            self.earlier.take(page.items, seen_at)
+            return
         self._store_items(connection, page.items, seen_at)
         self._store_transitions(connection, page.transitions, "tool")
         self._mark_missing(connection, page.deleted)
@@ -324,11 +328,10 @@ class _Pull:
             self._remember(connection, cursor=page.cursor.value, fingerprint=self.source.fingerprint)
 
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
-        rows, details, observed, places = [], [], [], []
+        rows, details, places = [], [], []
+        observed: list[Transition] = []
         for item, row, digest in self._changed(items):
-            transition = self._set_since(connection, item, row, seen_at)
-            if transition is not None:
-                observed.append(transition)
+            observed += self._set_since(connection, item, row, seen_at)
             rows.append((*row, digest, moment(self.terms.now)))
             details.append((item.ref.source, item.ref.native_id, *detail_row(item)))
             places.append((item.ref.source, item.ref.native_id, item.collection, json.dumps(item.labels)))
@@ -346,19 +349,19 @@ class _Pull:
             row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
             digest = hashlib.blake2b(repr((row, detail_row(item))).encode(), digest_size=16).digest()
             _, known, missing = self.unseen.pop(item.ref.native_id, (0, None, False))
-            if known != digest or missing:
+            if known != digest or missing or self.earlier.moved(item.ref.native_id):
                 yield item, row, digest
 
     def _set_since(
         self, connection: sqlite3.Connection, item: WorkItem, row: list[object], seen_at: datetime
-    ) -> Transition | None:
-        """Where the tool keeps no history, put what we observed into the row."""
+    ) -> Sequence[Transition]:
+        """Where the tool keeps no history, put what we observed into the row; the transitions that we saw."""
         if self.connector.capabilities.history:
-            return None
-        found = observe(self._known(connection, item), item, seen_at, progress=self.connector.capabilities.progress)
+            return ()
+        found, steps = self.earlier.observe(self._known(connection, item), item, seen_at)
         row[_SINCE], row[_SINCE_IS] = moment(found.since), found.since_is
         row[_SINCE_DAY] = found.since.astimezone(self.zone).toordinal() if found.since else None
-        return found.transition
+        return steps
 
     def _known(self, connection: sqlite3.Connection, item: WorkItem) -> Known | None:
         row = connection.execute(

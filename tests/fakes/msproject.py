@@ -85,7 +85,7 @@ class Folder:
 
     def source(self, **more: Any) -> SourceSetup:
         """A source that reads the folder."""
-        options = {"path": "inbox/*.xml", **self.options}
+        options = {"path": "inbox/*.xml", "settle_seconds": 0, **self.options}
         setup = {"timezone": ZONE, "folder": self.root, "writable": True, "fields": self.fields, **self.setup, **more}
         return SourceSetup("plan", options, **setup)
 
