@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -52,7 +53,11 @@ def test_a_plain_name_is_plain(name: str) -> None:
 
 
 def export(folder: Folder, name: str, percent: int, month: int, *more: str, **head: object) -> Path:
-    dates = {"StatusDate": f"2026-{month:02}-28T17:00:00", "CreationDate": "2025-11-01T08:00:00", **head}
+    dates: dict[str, Any] = {
+        "StatusDate": f"2026-{month:02}-28T17:00:00",
+        "CreationDate": "2025-11-01T08:00:00",
+        **head,
+    }
     return folder.export(name, project(task(1, "Dig", *more, PercentComplete=percent), **dates))
 
 
