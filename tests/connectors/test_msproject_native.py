@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import AccessError, BusyError, ConnectorError, InputError, SetupError
-from tests.fakes.msproject import Folder, needs_java, project, task
+from tests.fakes.msproject import Folder, mpx, needs_java, project, task
 
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 
@@ -64,6 +64,24 @@ def mpp(samples: Path) -> Path:
 def put(office: Office, folder: Path, *names: str) -> None:
     for name in names:
         office.export(name, (folder / name).read_bytes())
+
+
+@needs_java
+def test_files_of_project_98_share_one_start_and_an_unchanged_inbox_needs_none(office: Office) -> None:
+    for name in ("a", "b", "c"):
+        office.export(f"{name}.mpx", mpx("Dig", name))
+    assert office.run() == {"a.mpx": 2, "b.mpx": 2, "c.mpx": 2}
+    assert office.starts == 1
+    assert office.run() == {"a.mpx": 2, "b.mpx": 2, "c.mpx": 2}
+    assert office.starts == 1
+
+
+@needs_java
+def test_a_file_without_a_date_is_never_of_the_day_of_the_conversion(office: Office) -> None:
+    office.export("a.mpx", mpx("Dig"))
+    (page,) = office.pull("a.mpx")
+    assert [(item.title, item.percent_complete) for item in page.items] == [("Dig", 40)]
+    assert page.as_of is None
 
 
 THREE = ("mpp14task.mpp", "sample.mpp", "aspose-Homemoveplan.mpp")

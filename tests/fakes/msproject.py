@@ -57,6 +57,13 @@ def project(*tasks: str, definitions: Sequence[str] = (), parts: str = "", befor
     return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{body}'
 
 
+def mpx(*tasks: str) -> str:
+    """A file of Project 98 with tasks of these names, numbered from 1; no date in it."""
+    rows = [f"70,{number},{number},{name},1,40" for number, name in enumerate(tasks, 1)]
+    columns = "61,90,98,1,3,44"  # ID, Unique ID, Name, Outline Level, % Complete
+    return "\n".join(["MPX,Microsoft Project for Windows,4.0,ANSI", "30,Atlas", columns, *rows, ""])
+
+
 @dataclass
 class Folder:
     """`inbox/` below a folder of the test's, and connectors over it."""
