@@ -122,6 +122,10 @@ class Page:
     item which was not among them is gone. A pull that went on from a cursor may say so only if it gave them all."""
     as_of: datetime | None = None
     """When this was the state of things, if that is not now: a file's status date."""
+    past: bool = False
+    """The items are an earlier state of the collection, as it was at `as_of`: nothing but history. Such pages come
+    before all others of a pull and in the order of their dates, have neither cursor nor transitions, and are neither
+    complete nor full. Only connectors without `Capabilities.history` give them: the core observes what moved."""
     copy_outdated: bool = False
     """On the complete page, with `Granularity.COLLECTION`: no labelled copy of this very input exists yet."""
 

@@ -20,7 +20,7 @@ from rules.described import Finder
 from rules.grading import Grader
 from rules.table import PULLED, detail_row, moment, pulled_row
 from sync.config import Brakes, Source
-from sync.history import Known, observe
+from sync.history import Earlier, Known
 from sync.secrets import redacted
 from sync.stops import Stop
 from sync.store import Store
@@ -313,6 +313,7 @@ class _Pull:
         self.seen = Seen(store.value("SELECT max(id) FROM item") or 0)
         self.arrived = self.left = 0
         """Items that this pull brought into the collection, and those that it marked as gone."""
+        self.earlier = Earlier(progress=connector.capabilities.progress)
         self.deleted = 0
         """Items that were there, and of which the tool said in this pull that they are gone."""
 
@@ -346,6 +347,9 @@ class _Pull:
 
     def _store_page(self, connection: sqlite3.Connection, page: Page) -> None:
         seen_at = page.as_of or self.terms.now
+        if page.past:
+            self.earlier.take(page.items, seen_at)
+            return
         self._store_items(connection, page.items, seen_at)
         self._store_transitions(connection, page.transitions, "tool")
         self._mark_missing(connection, page.deleted)
@@ -358,11 +362,10 @@ class _Pull:
             self._remember(connection, cursor=page.cursor.value, fingerprint=self.source.fingerprint)
 
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
-        rows, details, observed, changed = [], [], [], []
+        rows, details, changed = [], [], []
+        observed: list[Transition] = []
         for item, row, detail, digest in self._changed(connection, items):
-            transition = self._set_since(connection, item, row, seen_at)
-            if transition is not None:
-                observed.append(transition)
+            observed += self._set_since(connection, item, row, seen_at)
             rows.append((*row, digest, moment(self.terms.now)))
             details.append((item.ref.source, item.ref.native_id, *detail))
             changed.append(item)
@@ -391,7 +394,7 @@ class _Pull:
             if not is_present:
                 self.arrived += 1
                 known[item.ref.native_id] = (item_id, digest, True)
-            if stored != digest or not is_present:
+            if stored != digest or not is_present or self.earlier.moved(item.ref.native_id):
                 yield item, row, detail, digest
 
     def _stored(self, connection: sqlite3.Connection, items: Sequence[WorkItem]) -> dict[str, _Stored]:
@@ -405,14 +408,14 @@ class _Pull:
 
     def _set_since(
         self, connection: sqlite3.Connection, item: WorkItem, row: list[object], seen_at: datetime
-    ) -> Transition | None:
-        """Where the tool keeps no history, put what we observed into the row."""
+    ) -> Sequence[Transition]:
+        """Where the tool keeps no history, put what we observed into the row; the transitions that we saw."""
         if self.connector.capabilities.history:
-            return None
-        found = observe(self._known(connection, item), item, seen_at, progress=self.connector.capabilities.progress)
+            return ()
+        found, steps = self.earlier.observe(self._known(connection, item), item, seen_at)
         row[_SINCE], row[_SINCE_IS] = moment(found.since), found.since_is
         row[_SINCE_DAY] = found.since.astimezone(self.zone).toordinal() if found.since else None
-        return found.transition
+        return steps
 
     def _known(self, connection: sqlite3.Connection, item: WorkItem) -> Known | None:
         row = connection.execute(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from connectors.base import (
     Capabilities,
@@ -22,13 +23,17 @@ from connectors.base import (
     Page,
     SourceSetup,
 )
-from connectors.errors import ConnectorError, GoneError, InputError, SetupError, UnsafeError
+from connectors.errors import ConnectorError, SetupError, UnsafeError
 from connectors.model import Cursor, LabelChange, WorkItem
 from connectors.msproject.copies import Copy, Made, look, put, remember
+from connectors.msproject.exports import Exports, Member
 from connectors.msproject.fields import find_field
-from connectors.msproject.files import explained, hash_file, make_inbox, steady
-from connectors.msproject.kinds import FileKind, Labelled, Shown, kind_of, make_kinds
-from connectors.msproject.parse import File, Setting, open_file, parse_items
+from connectors.msproject.files import archive, explained, hash_file, make_inbox, steady
+from connectors.msproject.kinds import FileKind, Labelled, Mspdi, Shown, kind_of
+from connectors.msproject.native import OPTIONS as NATIVE
+from connectors.msproject.native import Native
+from connectors.msproject.parse import File, Setting, open_file, parse_items, parse_uids
+from connectors.msproject.projects import IDENTITIES, Project
 from connectors.msproject.reader import Export
 from connectors.msproject.splice import DEFAULT_FIELD, FORBIDDEN, MAX_VALUE
 
@@ -57,6 +62,15 @@ class MSProjectConnector:
         Option("copies", "the folder beside each export that labelled copies go into", default="labelled"),
         Option("label_field", "the custom text field that holds labels, by its title or name", default=DEFAULT_FIELD),
         Option("max_mb", "refuse larger files", kind="integer", default=1024),
+        Option(
+            "identity",
+            "what makes files exports of one project: name (without counters and dates), file, guid or title",
+            default="name",
+        ),
+        Option("task_key", "the field that tells tasks apart, if not their Unique ID, such as GUID"),
+        Option("archive", "the folder beside the exports that older ones are moved into once they are history"),
+        Option("settle_seconds", "how long a new file must have been left alone", kind="integer", default=2),
+        *NATIVE,
     )
 
     def __init__(self, setup: SourceSetup) -> None:
@@ -65,129 +79,140 @@ class MSProjectConnector:
             raise SetupError("the source has no path", 'give one, such as path = "inbox/*.xml"')
         if setup.timezone is None:
             raise SetupError("the source has no time zone, and Project writes local times", "set timezone")
+        if given["identity"] not in IDENTITIES:
+            raise SetupError(f'identity = "{given["identity"]}" is not known', f"choose of {', '.join(IDENTITIES)}")
         self._setup = setup
-        self._inbox = make_inbox(setup.folder, given["path"], given["copies"], given["max_mb"])
-        self._setting = Setting(setup.name, setup.timezone, setup.fields, setup.statuses, given["label_field"])
+        self._given = given
+        self._inbox = make_inbox(setup.folder, given["path"], given["copies"], given["archive"], given["max_mb"])
+        task_key = given["task_key"]
+        self._setting = Setting(
+            setup.name, setup.timezone, setup.fields, setup.statuses, given["label_field"], task_key
+        )
         self._setting.check()
-        self._extra = _extra_elements(setup.fields)
-        self._kinds = make_kinds(given)
-        self._heads: dict[str, Export | ConnectorError] | None = None
+        self._extra = _extra_elements([*setup.fields.values(), *([task_key] if task_key else [])])
+        self._exports = Exports(self._inbox, given["identity"], setup.collections, setup.timezone, self._read_head)
+        native = Native(given, setup.folder, setup.stopping, self._exports.streams)
+        self._kinds: tuple[FileKind, ...] = (native, Mspdi())
+        """Those with the plainer signature first."""
         self._pulled: dict[str, str] = {}
-        """native_id -> SHA-256 of the input as it was pulled in this run."""
+        """native_id -> SHA-256 of the newest input as it was pulled in this run."""
 
     def check(self) -> Sequence[Notice]:
-        """Every export's head, its mapped fields, and whether copies can be written."""
-        chosen = self.collections()
-        notices = [Notice("fine", f"{len(chosen)} exports match {self._setup.options['path']}")]
+        """Every project's newest head, its mapped fields, and whether copies can be written."""
+        chosen = self._exports.projects
+        files = sum(len(project.files) for project in chosen.values())
+        told = f"{files} exports match {self._given['path']}" + (
+            f", of {len(chosen)} projects" if len(chosen) < files else ""
+        )
+        notices = [Notice("fine", told)]
         if not chosen:
-            notices = [Notice("warning", f"no export matches {self._setup.options['path']}; put one there")]
-        for collection in chosen:
-            notices += self._check_file(collection.native_id)
+            notices = [Notice("warning", f"no export matches {self._given['path']}; put one there")]
+        for project in chosen.values():
+            notices += self._check_project(project)
         return notices
 
     def collections(self) -> Sequence[Collection]:
-        """The files that match `path`, also those that cannot be read: their `pull` says why.
+        """The projects whose exports match `path`, also those that cannot be read: their `pull` says why.
 
         Raises `GoneError` for one that config names and that is not there.
         """
-        wanted = self._setup.collections
-        found = [Collection(name, path.name) for name, path in self._inbox.find().items()]
-        known = {name for each in found for name in (each.native_id, each.name)}
-        for name in wanted:
-            if name not in known:
-                raise GoneError(f'there is no export "{name}"', "put it there, or correct `collections`")
-        return [each for each in found if not wanted or each.native_id in wanted or each.name in wanted]
+        return [Collection(project.native_id, project.name) for project in self._exports.projects.values()]
 
     def pull(self, collection: Collection, cursor: Cursor | None) -> Iterator[Page]:
-        """All tasks, or one empty page if neither the file nor its copy changed since `cursor`.
+        """All tasks of the newest export, or one empty page if no export nor the copy changed since `cursor`.
 
-        A changed file is read anew as a whole, so its pages are `full` with or without a cursor.
+        Older exports that were not read yet come before it, as pages of the past. A changed file is read anew as a
+        whole, so its pages are `full` with or without a cursor.
         """
-        name = collection.native_id
-        path = self._checked(name)
-        copy = self._copy(name, path)
+        project = self._exports.project(collection.native_id)
+        members = self._exports.members(project)
+        copy = self._copy(project, members[-1])
+        start = 0
         if cursor:
-            sha = hash_file(path, name)
-            state, _, as_of = cursor.value.partition(" ")
-            if state == self._state(sha, copy):
-                self._pulled[name] = sha
-                yield Page(
-                    cursor=cursor,
-                    complete=True,
-                    as_of=datetime.fromisoformat(as_of) if as_of else None,
-                    copy_outdated=copy.is_outdated(sha),
-                )
+            came = Came.of(cursor)
+            shas = [hash_file(each.path, each.name) for each in members]
+            start = came.first_to_read(shas)
+            self._archive(members[:start])
+            if came.state == self._state(shas[-1], copy) and start == len(members) - 1:
+                self._pulled[project.native_id] = shas[-1]
+                outdated = copy.is_outdated(shas[-1])
+                yield Page(cursor=cursor, complete=True, as_of=came.as_of, copy_outdated=outdated)
                 return
-        yield from self._pull_all(name, path, copy)
+        self._exports.settle(project.files, self._given["settle_seconds"], self._setup.stopping)
+        yield from self._pull_all(project, members, start, copy)
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
         """Make the labelled copy show exactly its input and these changes; write nothing if it does already."""
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "allow it with --apply")
-        name = collection.native_id
-        yield from self._apply(name, self._checked(name), changes)
+        yield from self._apply(self._exports.project(collection.native_id), changes)
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
 
     # -- reading
 
-    def _checked(self, name: str) -> Path:
-        path = self._inbox.checked(name)
-        guid = self._guids().get(name)
-        twins = [other for other, each in self._guids().items() if guid and each == guid and other != name]
-        if twins:
-            raise InputError(
-                f"{name} and {twins[0]} are exports of the same project",
-                "keep the newer one and take the other out of the folder",
-            )
-        return path
-
-    def _guids(self) -> dict[str, str]:
-        heads = self._read_heads()
-        return {name: head.head.get("GUID", "").lower() for name, head in heads.items() if isinstance(head, Export)}
-
-    def _read_heads(self) -> dict[str, Export | ConnectorError]:
-        if self._heads is None:
-            self._heads = {each.native_id: self._read_head(each.native_id) for each in self.collections()}
-        return self._heads
-
-    def _read_head(self, name: str) -> Export | ConnectorError:
-        try:
-            with steady(self._inbox.checked(name), name) as stream:
-                return kind_of(stream, name, self._kinds).read_head(stream, name)
-        except ConnectorError as error:
-            return error
-
-    def _pull_all(self, name: str, path: Path, copy: Copy) -> Iterator[Page]:
+    def _read_head(self, path: Path, name: str) -> Export:
         with steady(path, name) as stream:
-            kind = kind_of(stream, name, self._kinds)
-            export = kind.read(stream, name, self._extra)
+            return kind_of(stream, name, self._kinds).read_head(stream, name)
+
+    def _pull_all(self, project: Project, members: Sequence[Member], start: int, copy: Copy) -> Iterator[Page]:
+        """The past from member `start` on, and the present."""
+        *past, newest = members
+        shas = [hash_file(each.path, each.name) for each in past]
+        for member in past[start:]:
+            yield from self._pull_past(project, member)
+        with self._reading(project, newest) as (kind, file):
+            sha = file.export.sha
+            shown = self._shown_labels(kind, copy, sha)
+            self._pulled[project.native_id] = sha
+            as_of = newest.as_of if past else file.as_of
+            cursor = Came(self._state(sha, copy), as_of, frozenset(map(short, [*shas, sha]))).cursor
+            last = Page(cursor=cursor, as_of=as_of, complete=True, full=True, copy_outdated=copy.is_outdated(sha))
+            yield from self._pages(file, shown, last)
+
+    def _pull_past(self, project: Project, member: Member) -> Iterator[Page]:
+        with self._reading(project, member) as (_, file):
+            items = parse_items(file, [], {})
+            while page := tuple(islice(items, PAGE)):
+                yield Page(items=page, as_of=member.as_of, past=True)
+
+    @contextmanager
+    def _reading(self, project: Project, member: Member) -> Iterator[tuple[FileKind, File]]:
+        """An export, read. Raises `InputError`, and `BusyError` if somebody wrote to it meanwhile."""
+        with steady(member.path, member.name) as stream:
+            kind = kind_of(stream, member.name, self._kinds)
+            export = kind.read(stream, member.name, self._extra)
         try:
-            shown = self._shown_labels(kind, copy, export.sha)
-            file = open_file(name, export, self._setting)
-            self._pulled[name] = export.sha
-            as_of = file.as_of.isoformat() if file.as_of else ""
-            cursor = Cursor(f"{self._state(export.sha, copy)} {as_of}")
-            yield from self._pages(file, shown, cursor, copy.is_outdated(export.sha))
+            yield kind, open_file(project.native_id, member.name, export, self._setting)
         finally:
             export.close()
 
-    def _pages(self, file: File, shown: Shown, cursor: Cursor, copy_outdated: bool) -> Iterator[Page]:
+    def _pages(self, file: File, shown: Shown, last: Page) -> Iterator[Page]:
         skipped: list[str] = []
         items: list[WorkItem] = []
         for item in parse_items(file, skipped, shown):
             if len(items) == PAGE:
-                yield Page(items=tuple(items), as_of=file.as_of)
+                yield Page(items=tuple(items), as_of=last.as_of)
                 items.clear()
             items.append(item)
         more = len(skipped) - MAX_SENTENCES
         sentences = (
             *skipped[:MAX_SENTENCES],
-            *([f"{file.native_id}: {more} more tasks were left out."] if more > 0 else ()),
+            *([f"{file.name}: {more} more tasks were left out."] if more > 0 else ()),
         )
-        last = Page(items=tuple(items), skipped=sentences, cursor=cursor, as_of=file.as_of)
-        yield replace(last, complete=True, full=True, copy_outdated=copy_outdated)
+        yield replace(last, items=tuple(items), skipped=sentences)
+
+    def _archive(self, members: Sequence[Member]) -> None:
+        """Move exports away that were read in an earlier run, if config says so: by now the store surely has them."""
+        folder = self._given["archive"]
+        if not (folder and self._setup.writable):
+            return
+        for member in members:
+            try:
+                archive(member.path, folder)
+            except OSError as error:
+                raise explained(error, member.name) from error
 
     def _shown_labels(self, kind: FileKind, copy: Copy, input_sha: str) -> Shown:
         if not copy.shows(input_sha):
@@ -195,57 +220,69 @@ class MSProjectConnector:
         with steady(copy.path, copy.name) as stream:
             return kind.read_labels(stream, copy.name, self._setting.label_field)
 
-    def _copy(self, name: str, path: Path) -> Copy:
-        with steady(path, name) as stream:
-            kind = kind_of(stream, name, self._kinds)
-        return look(path, name, self._inbox.copies, kind.copy_name(path.name))
+    def _copy(self, project: Project, newest: Member) -> Copy:
+        with steady(newest.path, newest.name) as stream:
+            kind = kind_of(stream, newest.name, self._kinds)
+        return look(self._inbox.base, kind.copy_name(project.copy), self._inbox.copies)
 
     def _state(self, input_sha: str, copy: Copy) -> str:
         """What the pages were made from, as one hash."""
         setup = self._setup
         parts = [_READING, input_sha, copy.state, sorted(setup.fields.items()), sorted(setup.statuses.items())]
-        text = json.dumps([*parts, self._setting.label_field, str(setup.timezone)])
+        parts += [self._setting.label_field, str(setup.timezone), *filter(None, [self._setting.task_key])]
+        text = json.dumps(parts)
         return sha256(text.encode()).hexdigest()
 
     # -- checking
 
-    def _check_file(self, name: str) -> Iterator[Notice]:
+    def _check_project(self, project: Project) -> Iterator[Notice]:
         try:
-            path = self._checked(name)
-            copy = self._copy(name, path)
+            *past, newest = self._exports.members(project)
+            copy = self._copy(project, newest)
+            head = self._exports.head(newest.name)
         except ConnectorError as error:
             yield Notice("problem", f"{error}")
             return
-        head = self._read_heads()[name]
-        if isinstance(head, ConnectorError):
-            yield Notice("problem", f"{head}")
-            return
+        if past:
+            yield Notice(
+                "fine", f"{newest.name} of {newest.as_of:%F} is the newest of {project.name}; older ones are history"
+            )
         yield from head.remarks
         for column, wanted in sorted(self._setup.fields.items()):
             if not find_field(wanted, head.definitions):
-                yield Notice("warning", f'{name} has no field "{wanted}", so {column} is unknown there')
+                yield Notice("warning", f'{newest.name} has no field "{wanted}", so {column} is unknown there')
         if copy.is_foreign:
             yield Notice("warning", f"{_foreign(copy)}")
 
     # -- writing
 
-    def _apply(self, name: str, path: Path, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
-        copy = self._copy(name, path)
-        wanted = [(self._uid(change, name), change) for change in changes]
-        with steady(path, name) as stream:
-            kind = kind_of(stream, name, self._kinds)
-            sha = self._pulled.get(name) or hash_file(path, name)
+    def _apply(self, project: Project, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        newest = self._exports.members(project)[-1]
+        copy = self._copy(project, newest)
+        uids = self._uids(project, newest) if self._setting.task_key else None
+        wanted = [(self._uid(change, project, uids), change) for change in changes]
+        with steady(newest.path, newest.name) as stream:
+            kind = kind_of(stream, newest.name, self._kinds)
+            sha = self._pulled.get(project.native_id) or hash_file(newest.path, newest.name)
             shown = self._shown_labels(kind, copy, sha)
-            labelled = kind.label(stream, name, wanted, shown, self._setting.label_field)
+            labelled = kind.label(stream, newest.name, wanted, shown, self._setting.label_field)
             if labelled.sha != sha:
-                message = f"{name} was exported anew since it was read; the next run plans from the new one"
+                message = f"{newest.name} was exported anew since it was read; the next run plans from the new one"
                 yield from (ChangeResult(change.ref, Outcome.STALE, message) for change in changes)
                 return
             yield from _issue(copy, labelled)
 
-    def _uid(self, change: LabelChange, name: str) -> str | None:
-        collection, _, uid = change.ref.native_id.rpartition("#")
-        return uid if collection == name and change.ref.source == self._setup.name else None
+    def _uid(self, change: LabelChange, project: Project, uids: Mapping[str, str] | None) -> str | None:
+        """The UID of a change's task: `None` if its ref names none of this project."""
+        native_id, _, key = change.ref.native_id.rpartition("#")
+        if native_id != project.native_id or change.ref.source != self._setup.name:
+            return None
+        return key if uids is None else uids.get(key)
+
+    def _uids(self, project: Project, newest: Member) -> Mapping[str, str]:
+        """Task key -> UID."""
+        with self._reading(project, newest) as (_, file):
+            return parse_uids(file)
 
 
 def _issue(copy: Copy, labelled: Labelled) -> Iterator[ChangeResult]:
@@ -273,8 +310,40 @@ def _foreign(copy: Copy) -> UnsafeError:
     )
 
 
-def _extra_elements(fields: Mapping[str, str]) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What a cursor says: what came of the last pull."""
+
+    state: str
+    """What the pages were made from, as one hash."""
+    as_of: datetime | None
+    read: frozenset[str]
+    """The exports that were read, by the start of their SHA-256."""
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> Self:
+        state, as_of, *read = [*cursor.value.split(" "), ""][:3]
+        return cls(state, datetime.fromisoformat(as_of) if as_of else None, frozenset("".join(read).split(",")))
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(f"{self.state} {self.as_of.isoformat() if self.as_of else ''} {','.join(sorted(self.read))}")
+
+    def first_to_read(self, shas: Sequence[str]) -> int:
+        """The first of a project's exports that is to be read: what moved is seen from the one before a new one on."""
+        new = [at for at, sha in enumerate(shas[:-1]) if short(sha) not in self.read]
+        if not new:
+            last_is_new = short(shas[-1]) not in self.read
+            return max(len(shas) - 1 - last_is_new, 0)
+        return max(new[0] - 1, 0)
+
+
+def short(sha: str) -> str:
+    return sha[:16]
+
+
+def _extra_elements(names: Iterable[str]) -> frozenset[str]:
     """Elements of tasks that the mapped names may need, beside those that every item needs."""
-    found = (find_field(wanted, ()) for wanted in fields.values())
+    found = (find_field(wanted, ()) for wanted in names)
     wanted = ((("Baseline" if each.baseline is not None else each.element),) for each in found if each)
     return frozenset(chain.from_iterable(wanted)) - {""}

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from connectors.errors import BusyError, UnsafeError
 from connectors.msproject.files import explained, hash_file, write_whole
@@ -71,10 +71,13 @@ class Copy:
         return json.dumps([self.sha, [[made.copy, made.input] for made in self.made]])
 
 
-def look(source: Path, native_id: str, folder: str, called: str) -> Copy:
-    """The state of the copy of `source`, by its file name. Raises `UnsafeError` for a link in its place."""
-    path = source.parent / folder / called
-    name = (Path(native_id).parent / folder / called).as_posix()
+def look(base: Path, copy: str, folder: str) -> Copy:
+    """The copy that is called so below `base`, in the folder for copies beside its input.
+
+    Raises `UnsafeError` for a link in its place.
+    """
+    name = (PurePosixPath(copy).parent / folder / PurePosixPath(copy).name).as_posix()
+    path = base / name
     for each in (path.parent, path):
         if each.is_symlink():
             raise UnsafeError(

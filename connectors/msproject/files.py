@@ -24,6 +24,8 @@ class Inbox:
     pattern: str
     copies: str
     """The name of the folders that labelled copies go into, beside their inputs; never looked into."""
+    archive: str
+    """The name of the folders that read exports are moved into, if they are; never looked into."""
     max_bytes: int
 
     def find(self) -> dict[str, Path]:
@@ -49,7 +51,7 @@ class Inbox:
 
     def _is_input(self, path: Path, parts: tuple[str, ...]) -> bool:
         hidden = any(part.startswith((".", "~$")) for part in parts)
-        return not hidden and self.copies not in parts[:-1] and (path.is_file() or path.is_symlink())
+        return not hidden and not {self.copies, self.archive} & {*parts[:-1]} and (path.is_file() or path.is_symlink())
 
     def checked(self, native_id: str) -> Path:
         """The path of a collection's file, if it may be read now.
@@ -86,15 +88,21 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def make_inbox(folder: Path, path: str, copies: str, max_mb: int) -> Inbox:
+def make_inbox(folder: Path, path: str, copies: str, archive: str, max_mb: int) -> Inbox:
     """The inbox for the option `path`, relative to `folder`. Raises `SetupError`."""
-    if copies in ("", ".", "..") or "/" in copies or "\\" in copies:
+    if not _is_folder_name(copies):
         raise SetupError(f'copies = "{copies}" is not a folder name', 'give one name, such as "labelled"')
+    if archive and (not _is_folder_name(archive) or archive == copies):
+        raise SetupError(f'archive = "{archive}" is not a folder name of its own', 'give one name, such as "read"')
     parts = Path(path).parts
     wild = next((at for at, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
     if not parts or parts[-1] in ("", "/", "**"):
         raise SetupError(f'path = "{path}" names no files', 'write it like "inbox/*.xml"')
-    return Inbox(folder.joinpath(*parts[:wild]), "/".join(parts[wild:]), copies, max_mb << 20)
+    return Inbox(folder.joinpath(*parts[:wild]), "/".join(parts[wild:]), copies, archive, max_mb << 20)
+
+
+def _is_folder_name(name: str) -> bool:
+    return name not in ("", ".", "..") and "/" not in name and "\\" not in name
 
 
 @contextmanager
@@ -162,3 +170,14 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def archive(path: Path, folder: str) -> None:
+    """Move a file into a folder beside it, under a name that is free there. Raises `OSError`."""
+    target = path.parent / folder / path.name
+    target.parent.mkdir(exist_ok=True)
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{path.stem} ({number}){path.suffix}")
+    path.rename(target)

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import BinaryIO, ClassVar, Protocol
 
 from connectors.base import ChangeResult
 from connectors.errors import InputError
 from connectors.model import LabelChange
 from connectors.msproject.fields import parse_int
 from connectors.msproject.reader import Export, read_export, read_head
-from connectors.msproject.splice import Bytes, plan_edits, read_labels, render, survey
+from connectors.msproject.splice import Bytes, Plan, plan_edits, read_labels, render, survey
 
 START = 4096
 """Bytes that a kind is told by."""
@@ -124,16 +124,22 @@ class Mspdi:
         shown: Shown,
         label_field: str,
     ) -> Labelled:
-        wanted = [(parse_int(uid), change) for uid, change in changes]
-        found = survey(stream, name, frozenset(uid for uid, _ in wanted if uid is not None))
-        known = {int(uid): labels for uid, labels in shown.items()}
-        plan = plan_edits(Bytes(stream, found), found, wanted, known, label_field, name)
-        return Labelled(found.sha, bool(plan.edits), plan.results, partial(render, stream, plan.edits))
+        sha, plan = plan_copy(stream, name, changes, shown, label_field)
+        return Labelled(sha, bool(plan.edits), plan.results, partial(render, stream, plan.edits))
 
 
-def make_kinds(options: Mapping[str, Any]) -> tuple[FileKind, ...]:
-    """The kinds that a source reads, those with a plainer signature first. `options` are the source's own."""
-    return (Mspdi(),)
+def plan_copy(
+    stream: BinaryIO,
+    name: str,
+    changes: Sequence[tuple[str | None, LabelChange]],
+    shown: Shown,
+    label_field: str,
+) -> tuple[str, Plan]:
+    """The SHA-256 of an MSPDI stream, and the edits that show these changes in it."""
+    wanted = [(parse_int(uid), change) for uid, change in changes]
+    found = survey(stream, name, frozenset(uid for uid, _ in wanted if uid is not None))
+    known = {int(uid): labels for uid, labels in shown.items()}
+    return found.sha, plan_edits(Bytes(stream, found), found, wanted, known, label_field, name)
 
 
 def kind_of(stream: BinaryIO, name: str, kinds: Sequence[FileKind]) -> FileKind:

@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from connectors.errors import SetupError
+from connectors.errors import InputError, SetupError
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
 from connectors.msproject.fields import Field, Kind, find_field, parse_int
 from connectors.msproject.reader import Export
@@ -43,6 +43,8 @@ class Setting:
     fields: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, StatusCategory] = field(default_factory=dict)
     label_field: str = "Labels"
+    task_key: str | None = None
+    """The field that tells tasks apart, if that is not the UID."""
 
     def check(self) -> None:
         """Raise `SetupError` for a column that no field can be mapped to."""
@@ -57,6 +59,9 @@ class File:
     """One export, with what config says about it worked out."""
 
     native_id: str
+    """Of the project that it is an export of."""
+    name: str
+    """Its own, for people."""
     stem: str
     setting: Setting
     export: Export
@@ -68,19 +73,25 @@ class File:
     labels: Field | None
     custom_names: tuple[str, ...]
     """The configured names that are no columns, sorted."""
+    task_key: Field | None
+    """The field that tells tasks apart, if that is not the UID."""
 
-    def ref(self, uid: str) -> ItemRef:
-        return ItemRef(self.setting.source, f"{self.native_id}#{uid}")
+    def ref(self, key: str) -> ItemRef:
+        return ItemRef(self.setting.source, f"{self.native_id}#{key}")
 
 
-def open_file(native_id: str, export: Export, setting: Setting) -> File:
-    """Resolve the configured names in this export."""
+def open_file(native_id: str, name: str, export: Export, setting: Setting) -> File:
+    """Resolve the configured names in this export. Raises `InputError` if it lacks the field that tells tasks apart."""
+    task_key = find_field(setting.task_key, export.definitions) if setting.task_key else None
+    if setting.task_key and task_key is None:
+        raise InputError(f'{name} has no field "{setting.task_key}", which task_key names', "correct task_key")
     stem = native_id.rpartition("/")[2].rpartition(".")[0] or native_id
     found = {name: find_field(wanted, export.definitions) for name, wanted in setting.fields.items()}
     labels = find_field(setting.label_field, export.definitions)
     head = export.head
     return File(
         native_id,
+        name,
         stem,
         setting,
         export,
@@ -90,6 +101,7 @@ def open_file(native_id: str, export: Export, setting: Setting) -> File:
         frozenset(name for name, each in found.items() if not each) | (UNANSWERED - set(found)),
         labels if labels and labels.custom is not None else None,
         tuple(sorted(set(setting.fields) - COLUMNS)),
+        task_key,
     )
 
 
@@ -166,18 +178,60 @@ def _level(record: Record) -> int:
     return 1 if level is None else level
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which work item a record is, and where it stands."""
+
+    uid: str
+    key: str
+    """What tells it apart in its project for ever: the UID, unless config says otherwise."""
+    parent: str | None
+    """The key of the task that it stands under."""
+
+
 def parse_items(file: File, skipped: list[str], shown: Mapping[str, tuple[str, ...]]) -> Iterator[WorkItem]:
     """All work items of a file. `shown` overrides labels by UID: those of the labelled copy."""
-    outline = Outline(file.native_id, file.export.numbered, skipped)
+    for record, place in _places(file, skipped):
+        yield parse_item(record, place, file, shown.get(place.uid))
+
+
+def parse_uids(file: File) -> dict[str, str]:
+    """Key -> UID of all work items of a file."""
+    return {place.key: place.uid for _, place in _places(file, [])}
+
+
+def _places(file: File, skipped: list[str]) -> Iterator[tuple[Record, Place]]:
+    outline = Outline(file.name, file.export.numbered, skipped)
+    keys: dict[str, str] = {}
+    """UID -> key, where the two differ."""
+    taken: set[str] = set()
     for record in file.export.tasks():
-        place = outline.place(record)
-        if place:
-            yield parse_item(record, place, file, shown.get(place[0]))
+        found = outline.place(record)
+        if not found:
+            continue
+        uid, parent = found
+        if not file.task_key:
+            yield record, Place(uid, uid, parent)
+        elif key := _key(record, file, taken, skipped):
+            keys[uid] = key
+            yield record, Place(uid, key, keys.get(parent) if parent else None)
 
 
-def parse_item(record: Record, place: tuple[str, str | None], file: File, shown: tuple[str, ...] | None) -> WorkItem:
+def _key(record: Record, file: File, taken: set[str], skipped: list[str]) -> str:
+    """The text that tells a task apart; `""`, with a sentence, if it has none or an earlier one has the same."""
+    title, named = record.get("Name", "").strip() or "(no name)", file.setting.task_key
+    key = field_text(file.task_key, record, parse_custom(record), file.export) if file.task_key else ""
+    if key and key not in taken:
+        taken.add(key)
+        return key
+    why = f'has the {named} "{key}" like an earlier one' if key else f"has no {named}"
+    skipped.append(f'{file.name}: the task "{title}" {why}, which tells tasks apart, and was left out; correct it.')
+    return ""
+
+
+def parse_item(record: Record, place: Place, file: File, shown: tuple[str, ...] | None) -> WorkItem:
     """One task as a work item."""
-    uid, parent = place
+    uid = place.uid
     zone = file.setting.zone
     values: dict[str, Any] = {
         "title": record.get("Name", "").strip() or "(no name)",
@@ -199,10 +253,10 @@ def parse_item(record: Record, place: tuple[str, str | None], file: File, shown:
     _map_columns(values, record, custom, file)
     own = parse_labels(field_text(file.labels, record, custom, file.export)) if file.labels else ()
     return WorkItem(
-        ref=file.ref(uid),
+        ref=file.ref(place.key),
         key=f"{file.stem}-{uid}",
         collection=file.native_id,
-        parent_ref=None if parent is None else file.ref(parent),
+        parent_ref=None if place.parent is None else file.ref(place.parent),
         labels=own if shown is None else shown,
         fields=_custom_fields(record, custom, file),
         unknown=file.unknown,

@@ -20,7 +20,7 @@ from connectors.msproject.xml import Pass, Record, Shape
 MAX_TASKS = 1_000_000
 """Project itself ends at one million."""
 
-_HEAD = ("Name", "Title", "GUID", "StatusDate", "CurrentDate", "LastSaved")
+_HEAD = ("Name", "Title", "GUID", "CreationDate", "StatusDate", "CurrentDate", "LastSaved")
 
 TASK_ELEMENTS = (
     "UID", "Name", "IsNull", "ExternalTask", "Active", "Recurring", "Summary", "Milestone", "IsSubproject",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from connectors.base import ChangeResult, Collection, Page, SourceSetup
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
@@ -15,6 +19,11 @@ from connectors.msproject import MSProjectConnector
 from connectors.msproject.splice import read_labels
 
 ZONE = ZoneInfo("Europe/Berlin")
+
+needs_java = pytest.mark.skipif(
+    not (shutil.which("java") and find_spec("mpxj")), reason="no Java here, or no MPXJ: pip install mpxj"
+)
+"""For tests that convert files."""
 TEXT1, TEXT30 = 188743731, 188744016
 
 
@@ -48,6 +57,13 @@ def project(*tasks: str, definitions: Sequence[str] = (), parts: str = "", befor
     return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{body}'
 
 
+def mpx(*tasks: str) -> str:
+    """A file of Project 98 with tasks of these names, numbered from 1; no date in it."""
+    rows = [f"70,{number},{number},{name},1,40" for number, name in enumerate(tasks, 1)]
+    columns = "61,90,98,1,3,44"  # ID, Unique ID, Name, Outline Level, % Complete
+    return "\n".join(["MPX,Microsoft Project for Windows,4.0,ANSI", "30,Atlas", columns, *rows, ""])
+
+
 @dataclass
 class Folder:
     """`inbox/` below a folder of the test's, and connectors over it."""
@@ -76,7 +92,7 @@ class Folder:
 
     def source(self, **more: Any) -> SourceSetup:
         """A source that reads the folder."""
-        options = {"path": "inbox/*.xml", **self.options}
+        options = {"path": "inbox/*.xml", "settle_seconds": 0, **self.options}
         setup = {"timezone": ZONE, "folder": self.root, "writable": True, "fields": self.fields, **self.setup, **more}
         return SourceSetup("plan", options, **setup)
 

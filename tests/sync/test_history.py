@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
-from sync.history import Known, observe
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.model import Certainty, ItemRef, StatusCategory, Transition, WorkItem
+from sync.history import Earlier, Known, Observed, observe
 
 MARCH, APRIL, MAY = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5))
 DOING = StatusCategory.IN_PROGRESS
@@ -66,3 +70,71 @@ def test_a_start_that_the_tool_calls_exact_goes_before_what_was_observed() -> No
 def test_an_older_export_turns_no_clock_back() -> None:
     known = Known("Doing", DOING, 40, MAY, Certainty.AT_LEAST)
     assert observe(known, item(percent=60), APRIL, progress=True).since == MAY
+
+
+# Earlier states, read at once
+
+Step = tuple[object, ...]
+
+
+def pulled_one_by_one(states: Sequence[WorkItem]) -> tuple[Known | None, set[Step]]:
+    """What the store holds after a run a month: the item's movement, and its transitions as the store tells them."""
+    known, steps = None, set()
+    for month, state in enumerate(states, 1):
+        found = observe(known, state, datetime(2026, month, 28, tzinfo=UTC), progress=True)
+        known = held(state, found)
+        steps |= {step(found.transition)} if found.transition else set()
+    return known, steps
+
+
+def held(state: WorkItem, found: Observed) -> Known:
+    return Known(state.status, state.status_category, state.percent_complete, found.since, found.since_is)
+
+
+def step(transition: Transition) -> Step:
+    """What makes a transition one that the store keeps once."""
+    return transition.at, transition.to_status, transition.percent_complete
+
+
+a_state = st.builds(
+    item,
+    percent=st.sampled_from([0, 20, 40]),
+    status=st.sampled_from(["Doing", "Review"]),
+    since=st.none() | st.just(datetime(2025, 12, 1, tzinfo=UTC)),
+)
+
+
+@given(st.lists(a_state, min_size=1, max_size=7), st.integers(0, 6))
+def test_exports_of_many_months_read_at_once_tell_what_a_run_a_month_would_have(
+    states: list[WorkItem], pulled: int
+) -> None:
+    """`pulled` of them were; the last of these is read again, as where the others go on from."""
+    pulled = min(pulled, len(states) - 1)
+    known, steps = pulled_one_by_one(states[:pulled])
+    earlier = Earlier(progress=True)
+    for month in range(max(pulled, 1), len(states)):
+        earlier.take([states[month - 1]], datetime(2026, month, 28, tzinfo=UTC))
+    found, new = earlier.observe(known, states[-1], datetime(2026, len(states), 28, tzinfo=UTC))
+    assert (held(states[-1], found), steps | {step(each) for each in new}) == pulled_one_by_one(states)
+
+
+@given(st.lists(a_state, min_size=2, max_size=7))
+def test_exports_that_are_found_later_add_what_moved_and_turn_no_clock_back(states: list[WorkItem]) -> None:
+    """The newest was pulled first, and the older ones after it."""
+    known, _ = pulled_one_by_one(states[-1:])
+    assert known is not None
+    assert known.since is not None
+    earlier = Earlier(progress=True)
+    for month, state in enumerate(states[:-1], 1):
+        earlier.take([state], datetime(2026, month, 28, tzinfo=UTC))
+    found, new = earlier.observe(known, states[-1], datetime(2026, len(states), 28, tzinfo=UTC))
+    _, all_steps = pulled_one_by_one(states)
+    assert {step(each) for each in new} == all_steps
+    assert found.since == max([known.since, *(each.at for each in new)])
+
+
+def test_an_item_of_which_only_the_past_knows_has_no_present() -> None:
+    earlier = Earlier(progress=True)
+    earlier.take([item(), item(percent=60)], MARCH)
+    assert earlier.moved("1")
+    assert not earlier.moved("2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 
 from connectors.base import SourceSetup
 from connectors.msproject import MSProjectConnector
-from tests.fakes.msproject import TEXT1, TEXT30, ZONE, define, project, task, value
-from tests.sync.town import Said, Town
+from tests.fakes.msproject import TEXT1, TEXT30, ZONE, define, needs_java, project, task, value
+from tests.sync.town import RULES, Said, Town
 
 CONFIG = """
 timezone = "Europe/Berlin"
@@ -21,6 +22,7 @@ brakes.per_rule = 500
 [sources.plan]
 system = "msproject"
 path   = "inbox/*.xml"
+settle_seconds = 0
 [sources.plan.fields]
 sponsor = "Sponsor"
 """
@@ -49,7 +51,12 @@ class Office(Town):
     def shown(self, name: str = "atlas.xml") -> dict[str, list[str]]:
         """The labels that a person sees who opens the copy, by UID; tasks without labels left out."""
         reader = MSProjectConnector(
-            SourceSetup("x", {"path": f"inbox/labelled/{name}", "copies": "none"}, folder=self.folder, timezone=ZONE)
+            SourceSetup(
+                "x",
+                {"path": f"inbox/labelled/{name}", "copies": "none", "settle_seconds": 0},
+                folder=self.folder,
+                timezone=ZONE,
+            )
         )
         [collection] = reader.collections()
         items = [item for page in reader.pull(collection, None) for item in page.items]
@@ -228,6 +235,99 @@ def test_progress_between_exports_restarts_the_clock(office: Office) -> None:
     office.now = "2026-04-07T12:00:00"
     office.run()
     assert office.shown() == {"1": ["pmo-stuck-10d"]}
+
+
+MONTHS = {1: (10, 10), 2: (10, 30), 3: (20, 30), 4: (20, 30), 5: (20, 40), 6: (20, 40)}
+"""Percent of two tasks in a year's exports."""
+
+
+def save_month(office: Office, month: int) -> None:
+    tasks = [sponsored(uid, "Ada", PercentComplete=percent) for uid, percent in enumerate(MONTHS[month], 1)]
+    tasks += [sponsored(3, "Ada", PercentComplete=10)] if month < 4 else []  # deleted in April
+    dates: dict[str, Any] = {"StatusDate": f"2026-{month:02}-28T17:00:00", "CreationDate": "2025-11-01T08:00:00"}
+    office.export(*tasks, name=f"Atlas 2026-{month:02}.xml", **dates)
+
+
+def history(office: Office) -> tuple[list[Any], list[Any]]:
+    """What the store knows of the tasks' movement: items and transitions."""
+    items = office.unstuck("items", "--format", "json").json
+    with sqlite3.connect(office.folder / "unstuck.db") as db:
+        steps = db.execute(
+            "SELECT i.native_id, t.at, t.to_status, t.percent_complete FROM transition t "
+            "JOIN item i ON i.id = t.item_id WHERE i.missing_since IS NULL ORDER BY 1, 2"
+        ).fetchall()
+    db.close()
+    return [[item[name] for name in ("key", "status_since", "status_since_is")] for item in items], steps
+
+
+@pytest.fixture
+def by_month(tmp_path: Path) -> tuple[list[Any], list[Any]]:
+    """What is known after a run a month."""
+    (tmp_path / "by-month").mkdir()
+    office = Office(tmp_path / "by-month")
+    for month in MONTHS:
+        save_month(office, month)
+        office.run()
+    return history(office)
+
+
+@pytest.mark.parametrize("first", [(), (1,), (1, 2, 3), (1, 2, 3, 4, 5)], ids=str)
+def test_a_drawer_of_exports_is_the_history_that_a_run_a_month_would_have_seen(
+    office: Office, by_month: tuple[list[Any], list[Any]], first: tuple[int, ...]
+) -> None:
+    for months in (first, MONTHS.keys() - {*first}):
+        for month in months:
+            save_month(office, month)
+        if months:
+            office.run()
+    assert history(office) == by_month
+    assert [key for key, *_ in by_month[0]] == ["Atlas-1", "Atlas-2"]
+    assert len(by_month[1]) == 3
+    for again in ((), ("--full",)):
+        assert office.unstuck("run", "--apply", "--json", *again).json["written"] == NOTHING
+        assert history(office) == by_month
+
+
+def test_exports_found_later_tell_what_moved(office: Office, by_month: tuple[list[Any], list[Any]]) -> None:
+    save_month(office, 6)
+    office.run()
+    for month in range(1, 6):
+        save_month(office, month)
+    office.run()
+    assert history(office)[1] == by_month[1]
+    office.run()
+    assert history(office)[1] == by_month[1]
+
+
+def test_the_labels_of_a_project_stay_in_one_copy_whatever_its_newest_export_is_called(office: Office) -> None:
+    office.export(sponsored(1, None), name="Portfolio.xml")
+    office.run()
+    office.export(sponsored(1, None), sponsored(2, None), name="Portfolio (1).xml", StatusDate="2026-03-19T17:00:00")
+    assert office.run().json["written"]["added"] == 1
+    assert office.shown("Portfolio.xml") == {"1": ["pmo-no-sponsor"], "2": ["pmo-no-sponsor"]}
+    assert [path.name for path in office.copy().parent.glob("*.xml")] == ["Portfolio.xml"]
+    (office.inbox / "Portfolio.xml").unlink()
+    assert office.run().json["written"] == NOTHING
+
+
+@needs_java
+def test_labels_of_an_mpp_file_come_and_go_in_xml_beside_it(office: Office, samples: Path) -> None:
+    office.write_config(CONFIG.replace("*.xml", '*"\ncache = "cache').replace('"Sponsor"', '"Text5"'))
+    source = samples / "msproject" / "mpp" / "aspose-Homemoveplan.mpp"
+    path = office.inbox / "move.mpp"
+    path.write_bytes(source.read_bytes())
+    written = office.run().json["written"]
+    assert written["items"] == written["added"] > 10
+    assert written["copies"] == 1
+    shown = office.shown("move.mpp.xml")
+    assert len(shown) == written["items"]
+    assert office.run().json["written"] == NOTHING
+    assert path.read_bytes() == source.read_bytes()
+    office.write_rules(RULES.replace('sponsor         = "missing"', 'title = "no such task"'))
+    said = office.unstuck("run", "--apply", "--force", "rule")
+    assert said.code == 0, said.err
+    assert office.shown("move.mpp.xml") == {}
+    assert path.read_bytes() == source.read_bytes()
 
 
 def test_a_plan_writes_no_copy(office: Office) -> None:
