@@ -249,12 +249,23 @@ class MSProjectConnector:
             yield Notice(
                 "fine", f"{newest.name} of {newest.as_of:%F} is the newest of {project.name}; older ones are history"
             )
-        yield from head.remarks
+        yield from self._remarks(newest)
         for column, wanted in sorted(self._setup.fields.items()):
             if not find_field(wanted, head.definitions):
                 yield Notice("warning", f'{newest.name} has no field "{wanted}", so {column} is unknown there')
         if copy.is_foreign:
             yield Notice("warning", f"{_foreign(copy)}")
+
+    def _remarks(self, newest: Member) -> Iterator[Notice]:
+        """How a file is read, of which the last row may have something to tell."""
+        try:
+            with steady(newest.path, newest.name) as stream:
+                export = kind_of(stream, newest.name, self._kinds).read(stream, newest.name, self._extra)
+        except ConnectorError as error:
+            yield Notice("problem", f"{error}")
+            return
+        export.close()
+        yield from export.remarks
 
     # -- writing
 

@@ -18,7 +18,11 @@ from connectors.msproject.tables.package import hostile
 from connectors.msproject.xml import CHUNK, MAX_TEXT
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8", "UTF-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
+)
 _ODD = re.compile(r"[^\W\d_\x00-\x7f]{3}|[a-z][‚ƒ„†‡‰‹•][a-z]", re.IGNORECASE)
 """Three accented letters in a row, or a sign within a word: no western European text has those, but one that was
 written in another code page and is read as Windows-1252 has."""
@@ -42,11 +46,11 @@ def detect_encoding(stream: BinaryIO, name: str, given: str = "") -> Encoding:
     """
     start = stream.read(4096)
     stream.seek(0)
-    if given:
-        return Encoding(given, given, next((bom for bom, _ in _BOMS if start.startswith(bom)), b""))
-    for bom, codec in _BOMS:
+    for bom, codec, title in _BOMS:
         if start.startswith(bom):
-            return Encoding(codec, f"{codec[:6].rstrip('-').upper()} (by its byte order mark)", bom)
+            return Encoding(codec, f"{title} (by its byte order mark)", bom)
+    if given:
+        return Encoding(given, f"{given} (by config)")
     if b"\0" in start:
         codec = "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
         return Encoding(codec, "UTF-16 (by its zero bytes)")
