@@ -161,10 +161,13 @@ NOTHING = "NA | N/A | #N/A | NV | N.V. | NOD | ND | N.D. | - | – | —"
 """What stands in a cell for "no value": Project's own, in five languages, and people's."""
 
 
+_SIGNS = str.maketrans({"%": "percent", "º": "", "ª": ""})
+
+
 @lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """A title without what exports and people write differently: case, accents, blanks, `_` and other signs."""
-    bare = unicodedata.normalize("NFKD", text.replace("%", " percent ").casefold())
+    bare = unicodedata.normalize("NFKD", text.translate(_SIGNS).casefold())
     return re.sub(r"[\W_]", "", "".join(sign for sign in bare if not unicodedata.combining(sign)))
 
 
