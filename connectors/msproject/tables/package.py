@@ -338,8 +338,10 @@ def open_package(stream: BinaryIO, name: str) -> Iterator[Package]:
 def _check_directory(stream: BinaryIO, name: str) -> None:
     """Refuse a table of contents that is too large to be read, before it is."""
     start = stream.read(8)
-    if start == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise InputError(f"{name} is protected with a password, or an old .xls", "save it as .xlsx, without a password")
+    if start == OLE:
+        raise InputError(
+            f"{name} is protected with a password, or no .xlsx inside", "save it in Excel as .xlsx, without a password"
+        )
     size = stream.seek(0, 2)
     stream.seek(max(0, size - (1 << 16) - 22))
     tail = stream.read()
