@@ -38,12 +38,15 @@ def workbook(*sheets: tuple[str, Rows], finish: Callable[[Workbook], None] | Non
         sheet = book.create_sheet(title)
         for row in rows:
             sheet.append(list(row))
+            for cell in sheet[sheet.max_row]:
+                if cell.data_type == "f":
+                    cell.data_type = "s"  # text that looks like a formula
     if finish:
         finish(book)
     book.properties.created = book.properties.modified = datetime(2026, 3, 1, 8)  # noqa: DTZ001 - openpyxl's own UTC
     file = io.BytesIO()
     book.save(file)
-    return file.getvalue()
+    return repacked(file.getvalue())
 
 
 def wizard(*tasks: Sequence[Any]) -> bytes:
@@ -94,13 +97,13 @@ def delimited(rows: Rows, delimiter: str = ",", line_end: str = "\r\n", *, quote
 
 
 def repacked(book: bytes, **parts: bytes | None) -> bytes:
-    """The workbook with parts replaced, added or (`None`) taken out."""
+    """The workbook with parts replaced, added or (`None`) taken out; the same bytes at any time."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
         for name in dict.fromkeys([*old.namelist(), *parts]):
             content = parts[name] if name in parts else old.read(name)
             if content is not None:
-                target.writestr(name, content)
+                target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from connectors.base import ChangeResult, Outcome
 from connectors.model import LabelChange
 from connectors.msproject.parse import parse_labels
-from connectors.msproject.splice import FORBIDDEN, change_text
+from connectors.msproject.splice import FORBIDDEN, MAX_VALUE, change_text
 from connectors.msproject.tables.table import FIRST_FIELD, TableExport
 
 MAX_TEXT = 32_767
@@ -73,6 +73,9 @@ class _Planning:
             return ChangeResult(change.ref, Outcome.GONE, told)
         if unfit := _unfit(change.add):
             told = f"{change.ref} cannot carry {unfit!r}; take semicolons and control characters out of the label"
+            return ChangeResult(change.ref, Outcome.REFUSED, told)
+        if any(len(label.encode("utf-16-le")) // 2 > MAX_VALUE for label in change.add):
+            told = f"a label for {change.ref} is over {MAX_VALUE} characters, the most that Project holds; shorten it"
             return ChangeResult(change.ref, Outcome.REFUSED, told)
         own = parse_labels(spot.text)
         shown = self.shown.get(uid, own)
