@@ -7,7 +7,6 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from openpyxl import Workbook
@@ -27,6 +26,7 @@ PLANNER = ("Task ID", "Task Name", "Bucket Name", "Progress", "Priority", "Assig
            "Start Date", "Due Date", "Late", "Completed Date", "Completed By", "Description",
            "Completed Checklist Items", "Checklist Items", "Labels")  # fmt: skip
 
+CORE = "docProps/core.xml"
 Rows = Sequence[Sequence[Any]]
 
 
@@ -43,10 +43,10 @@ def workbook(*sheets: tuple[str, Rows], finish: Callable[[Workbook], None] | Non
                     cell.data_type = "s"  # text that looks like a formula
     if finish:
         finish(book)
-    book.properties.created = book.properties.modified = datetime(2026, 3, 1, 8)  # noqa: DTZ001 - openpyxl's own UTC
     file = io.BytesIO()
     book.save(file)
-    return repacked(file.getvalue())
+    core = re.sub(rb">[-0-9]+T[0-9:]+Z<", b">2026-03-01T08:00:00Z<", part(file.getvalue(), CORE))
+    return repacked(file.getvalue(), **{CORE: core})
 
 
 def wizard(*tasks: Sequence[Any]) -> bytes:
