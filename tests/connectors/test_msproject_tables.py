@@ -220,12 +220,15 @@ def test_visual_reports_are_left_out_with_a_word(folder: Folder) -> None:
 
 def test_a_configured_key_identifies_tasks_that_have_no_id(folder: Folder) -> None:
     header = ("Task number", "Name", "Ticket")
-    folder.options["key"] = "Ticket"
+    folder.options["task_key"] = "Ticket"
     folder.export("p.csv", delimited([header, (1, "Dig", "PRJ-7"), (2, "Fill", "PRJ-9")]))
     before = items(folder, "p.csv")
     folder.export("p.csv", delimited([header, (1, "Fill up", "PRJ-9"), (2, "Dig", "PRJ-7")]))
     assert list(before) == ["PRJ-7", "PRJ-9"]
     assert items(folder, "p.csv")["PRJ-9"].title == "Fill up"
+    assert label(folder, "p.csv", "PRJ-7", "pmo-x") is Outcome.DONE
+    assert {uid: item.labels for uid, item in items(folder, "p.csv").items()} == {"PRJ-9": (), "PRJ-7": ("pmo-x",)}
+    assert 'p.csv: tasks are told apart by "Ticket"' in told(folder)
 
 
 def test_names_that_repeat_are_told_apart_by_where_they_stand(folder: Folder) -> None:
@@ -426,6 +429,8 @@ def test_labels_join_a_column_that_is_there_and_leave_it(folder: Folder) -> None
     assert label(folder, "p.xlsx", "1", "pmo-a") is Outcome.DONE
     assert label(folder, "p.xlsx", "2", "pmo-a") is Outcome.DONE
     assert [row[0] for row in values(folder.copy("p.xlsx").read_bytes())] == ["Labels", "theirs", "pmo-a"]
+    sheet = part(folder.copy("p.xlsx").read_bytes(), "xl/worksheets/sheet1.xml").decode()
+    assert re.findall(r'r="([A-D])3"', sheet) == sorted(re.findall(r'r="([A-D])3"', sheet))  # else Excel "repairs" it
     # A label that came home into the input is taken off; the copy shows what is left.
     folder.export("p.xlsx", workbook(("Plan", [rows[0], ("theirs; pmo-a", *rows[1][1:]), ("pmo-a", *rows[2][1:])])))
     assert label(folder, "p.xlsx", "1", remove=("pmo-a",)) is Outcome.DONE

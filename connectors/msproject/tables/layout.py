@@ -34,7 +34,7 @@ class Wanted:
     columns: Mapping[str, str]
     """Further titles -> what they hold: Project's own name of it, or its title in a known language."""
     key: str
-    """Title of the column that identifies tasks where the export itself has none for that; `""` for none."""
+    """Title of the column that tells tasks apart, where config says so; its values are kept for that."""
 
     def element(self, title: str) -> str:
         """What a column of this title holds, by Project's own name; `""` if that is not known."""
@@ -112,7 +112,7 @@ def _make_layout(header: int, cells: Sequence[Cell], above: Sequence[Row], wante
     label = layout.column(wanted.label_field)
     if label is None and wanted.element(wanted.label_field) == LABELS:
         label = at.get(LABELS)
-    return Layout(header, titles, at, layout.head, _identity(layout, wanted), label)
+    return Layout(header, titles, at, layout.head, _identity(layout), label)
 
 
 def _read_head(above: Sequence[Row]) -> dict[str, Cell]:
@@ -125,12 +125,10 @@ def _read_head(above: Sequence[Row]) -> dict[str, Cell]:
     return found
 
 
-def _identity(layout: Layout, wanted: Wanted) -> tuple[int, ...]:
-    """Unique ID, else Planner's Task ID, else the configured key, else GUID, else the place in the outline and name."""
+def _identity(layout: Layout) -> tuple[int, ...]:
+    """Unique ID, else Planner's Task ID, else GUID, else the place in the outline and the name."""
     at = layout.at
-    key = layout.column(wanted.key) if wanted.key else None
-    own = next((at[element] for element in ("UID", TASK_ID) if element in at), None)
-    one = own if own is not None else key if key is not None else at.get("GUID")
+    one = next((at[element] for element in ("UID", TASK_ID, "GUID") if element in at), None)
     if one is not None:
         return (one,)
     outline = next((at[element] for element in ("WBS", "OutlineNumber") if element in at), None)

@@ -15,7 +15,6 @@ DELIMITER_NAMES = ("comma", "semicolon", "tab", "pipe")
 
 TABLE_OPTIONS = (
     Option("sheet", "tables: the sheet that holds the tasks, where a workbook has several that could"),
-    Option("key", "tables: the column that identifies tasks, where the export has no id of its own"),
     Option("columns", "tables: further titles of columns, each with Project's name for it", kind="table of text"),
     Option("encoding", 'tables: the encoding of CSV files, such as "cp1252", where they do not tell'),
     Option("delimiter", "tables: comma, semicolon, tab or pipe, where a CSV file does not tell"),
@@ -42,7 +41,7 @@ def make_tables(options: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[
     for title, meant in columns.items():
         if plain(meant) not in ELEMENT:
             raise SetupError(f'columns: "{meant}" (for "{title}") is no column that is known', 'such as "Task Name"')
-    wanted = Wanted(fields, str(options["label_field"]), columns, given["key"])
+    wanted = Wanted(fields, str(options["label_field"]), columns, options.get("task_key") or "")
     order, decimal = given["date_order"], given["decimal"]
     text = DelimitedText(wanted, codec, given["delimiter"], order, decimal)
     return (Excel(wanted, given["sheet"], order, decimal), text)

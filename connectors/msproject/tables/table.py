@@ -243,23 +243,24 @@ def describe(name: str, layout: Layout, wanted: Wanted, columns: Sequence[Column
         Lookups(),
         "",
         numbered=layout.numbered,
-        remarks=(tell_identity(name, layout),),
+        remarks=(tell_identity(name, layout, wanted),),
         layout=layout,
         columns=tuple(columns),
         ways=ways,
     )
 
 
-def tell_identity(name: str, layout: Layout) -> Notice:
+def tell_identity(name: str, layout: Layout, wanted: Wanted) -> Notice:
     """How tasks are told apart, in words."""
-    titles = [layout.titles[at] for at in layout.identity]
-    if not layout.by_name:
+    key = layout.column(wanted.key) if wanted.key else None
+    titles = [layout.titles[at] for at in (layout.identity if key is None else (key,))]
+    if not layout.by_name or key is not None:
         return Notice("fine", f'{name}: tasks are told apart by "{titles[0]}"')
     columns = " and ".join(f'"{title}"' for title in titles)
     return Notice(
         "warning",
         f"{name}: this export has no id of tasks that lasts, so they are told apart by {columns}, and one that is "
-        "moved or renamed becomes a new one; if a column has an id, name it as `key`",
+        "moved or renamed becomes a new one; if a column has an id, name it as `task_key`",
     )
 
 
@@ -284,8 +285,8 @@ def choose_columns(layout: Layout, wanted: Wanted, extra: frozenset[str]) -> lis
     """The columns that items are made from: those that Project has a name for, and those that config names."""
     elements = {at: element for element, at in layout.at.items()}
     named: dict[int, str] = {} if layout.label is None else {layout.label: "labels"}
-    for target, title in wanted.fields.items():
-        at = layout.column(title)
+    for target, title in [*wanted.fields.items(), ("", wanted.key)]:
+        at = layout.column(title) if title else None
         if at is not None:
             named.setdefault(at, target)
     kept = []
