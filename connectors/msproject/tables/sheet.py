@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from connectors.msproject.tables.dates import serial_date
-from connectors.msproject.tables.package import Feed, Package, Sheet, Styles, hostile, local, unescape
+from connectors.msproject.tables.package import MAX_DEPTH, Feed, Package, Sheet, Styles, hostile, local, unescape
 
 Cell = str | float | bool | None
 """What stands in a cell. A date is ISO text, and a percentage in a cell that is shown as one is text: `40%`."""
@@ -84,8 +84,8 @@ class SheetReading(Feed):
                 if number > MAX_ROWS:
                     raise hostile(self.name, f"more than {MAX_ROWS:,} rows")
             depth += 1
-            if depth > 100:
-                raise hostile(self.name, "elements nested beyond 100 levels")
+            if depth > MAX_DEPTH:
+                raise hostile(self.name, f"elements nested beyond {MAX_DEPTH} levels")
 
         def end(written: str) -> None:
             nonlocal cells, in_cell, depth
