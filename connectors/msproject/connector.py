@@ -36,6 +36,7 @@ from connectors.msproject.parse import File, Setting, open_file, parse_items, pa
 from connectors.msproject.projects import IDENTITIES, Project
 from connectors.msproject.reader import Export
 from connectors.msproject.splice import DEFAULT_FIELD, FORBIDDEN, MAX_VALUE
+from connectors.msproject.tables.options import TABLE_OPTIONS, make_tables
 
 PAGE = 500
 MAX_SENTENCES = 100
@@ -71,6 +72,7 @@ class MSProjectConnector:
         Option("archive", "the folder beside the exports that older ones are moved into once they are history"),
         Option("settle_seconds", "how long a new file must have been left alone", kind="integer", default=2),
         *NATIVE,
+        *TABLE_OPTIONS,
     )
 
     def __init__(self, setup: SourceSetup) -> None:
@@ -92,7 +94,7 @@ class MSProjectConnector:
         self._extra = _extra_elements([*setup.fields.values(), *([task_key] if task_key else [])])
         self._exports = Exports(self._inbox, given["identity"], setup.collections, setup.timezone, self._read_head)
         native = Native(given, setup.folder, setup.stopping, self._exports.streams)
-        self._kinds: tuple[FileKind, ...] = (native, Mspdi())
+        self._kinds: tuple[FileKind, ...] = (*make_tables(given, setup.fields), native, Mspdi())
         """Those with the plainer signature first."""
         self._pulled: dict[str, str] = {}
         """native_id -> SHA-256 of the newest input as it was pulled in this run."""
@@ -247,12 +249,23 @@ class MSProjectConnector:
             yield Notice(
                 "fine", f"{newest.name} of {newest.as_of:%F} is the newest of {project.name}; older ones are history"
             )
-        yield from head.remarks
+        yield from self._remarks(newest)
         for column, wanted in sorted(self._setup.fields.items()):
             if not find_field(wanted, head.definitions):
                 yield Notice("warning", f'{newest.name} has no field "{wanted}", so {column} is unknown there')
         if copy.is_foreign:
             yield Notice("warning", f"{_foreign(copy)}")
+
+    def _remarks(self, newest: Member) -> Iterator[Notice]:
+        """How a file is read, of which the last row may have something to tell."""
+        try:
+            with steady(newest.path, newest.name) as stream:
+                export = kind_of(stream, newest.name, self._kinds).read(stream, newest.name, self._extra)
+        except ConnectorError as error:
+            yield Notice("problem", f"{error}")
+            return
+        export.close()
+        yield from export.remarks
 
     # -- writing
 
@@ -274,9 +287,10 @@ class MSProjectConnector:
 
     def _uid(self, change: LabelChange, project: Project, uids: Mapping[str, str] | None) -> str | None:
         """The UID of a change's task: `None` if its ref names none of this project."""
-        native_id, _, key = change.ref.native_id.rpartition("#")
-        if native_id != project.native_id or change.ref.source != self._setup.name:
+        start = f"{project.native_id}#"
+        if not change.ref.native_id.startswith(start) or change.ref.source != self._setup.name:
             return None
+        key = change.ref.native_id.removeprefix(start)
         return key if uids is None else uids.get(key)
 
     def _uids(self, project: Project, newest: Member) -> Mapping[str, str]:

@@ -244,7 +244,7 @@ def parse_item(record: Record, place: Place, file: File, shown: tuple[str, ...] 
         "due_at": parse_date(record.get("Deadline"), zone) or parse_date(record.get("Finish"), zone),
         "percent_complete": parse_percent(record.get("PercentComplete")),
         "priority": record.get("Priority", "").strip(),
-        "assignees": parse_assignees(uid, file.export),
+        "assignees": record.get("Assignees") or parse_assignees(uid, file.export),
         "description": record.get("Notes", "").strip(),
     }
     custom = parse_custom(record)

@@ -10,7 +10,9 @@ import pytest
 from connectors.base import SourceSetup
 from connectors.contract import ConnectorContract, World
 from connectors.msproject import MSProjectConnector
+from connectors.msproject.tables.options import make_tables
 from tests.fakes.msproject import TEXT30, Folder, define, project, task, value
+from tests.fakes.tables import delimited, workbook
 
 DATES = {
     "PercentComplete": 40,
@@ -104,9 +106,60 @@ class ProjectWorld(World):
         return task(uid, title, *([value(TEXT30, "; ".join(labels))] if labels else []), **DATES)
 
 
+class TableWorld(ProjectWorld):
+    """The same, with tables for projects: workbooks, and every other one CSV."""
+
+    header = ("Unique_ID", "Name", "Percent_Complete", "Actual_Start", "Finish_Date", "Created", "Labels")
+
+    def setup(self, *, writable: bool = True) -> SourceSetup:
+        self.folder.options["path"] = "inbox/*"
+        return super().setup(writable=writable)
+
+    def new_collection(self, name: str) -> str:
+        suffix = "csv" if len(self.titles) % 2 else "xlsx"
+        file = f"{name.lower()}-{len(self.titles)}.{suffix}"
+        self.titles[file] = {}
+        self.unsaved.add(file)
+        return file
+
+    def labels_of(self, item: str) -> set[str]:
+        self._save()
+        file, uid = self._at(item)
+        seen = self.folder.copy(file) if self.folder.copy(file).exists() else self.folder.inbox / file
+        excel, text = make_tables({"label_field": "Labels"}, {})
+        with seen.open("rb") as stream:
+            shown = (excel if file.endswith(".xlsx") else text).read_labels(stream, file, "Labels")
+        return set(shown.get(str(uid), ()))
+
+    def ruin(self) -> None:
+        self._save()
+        for path in self.folder.inbox.glob("*.*"):
+            path.write_bytes(path.read_bytes()[:-20] if path.suffix == ".xlsx" else b"Unique_ID;Na")
+
+    def _save(self) -> None:
+        for file in self.unsaved:
+            rows = [self.header, *(self._row(file, uid, title) for uid, title in self.titles[file].items())]
+            content = workbook(("Task_Table1", rows)) if file.endswith(".xlsx") else delimited(rows, ";").encode()
+            if not (self.folder.inbox / file).exists() or (self.folder.inbox / file).read_bytes() != content:
+                self.folder.export(file, content)
+        self.unsaved.clear()
+
+    def _row(self, file: str, uid: int, title: str) -> tuple[object, ...]:
+        labels = "; ".join(self.labels.get(f"{file}#{uid}", []))
+        return uid, title, "40%", "2026-10-01 08:00", "2026-11-30 17:00", "2026-09-01", labels
+
+
 class TestMSProject(ConnectorContract):
     connector = MSProjectConnector
 
     @pytest.fixture
     def world(self, tmp_path: Path) -> World:
         return ProjectWorld(tmp_path)
+
+
+class TestMSProjectTables(ConnectorContract):
+    connector = MSProjectConnector
+
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> World:
+        return TableWorld(tmp_path)

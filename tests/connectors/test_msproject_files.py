@@ -82,7 +82,7 @@ def test_one_project_in_six_encodings(folder: Folder, samples: Path) -> None:
     ("content", "why"),
     [
         (b"", "not well-formed"),
-        (b"PK\x03\x04 not xml", "not well-formed"),
+        (b"PK\x03\x04 not xml", "cannot be read as an Excel workbook"),
         (b"\xd0\xcf\x11\xe0 an mpp", "not well-formed"),
         (b"<html><body/></html>", "is no MS Project export: its root is <html>"),
         (b'<?xml version="1.0" encoding="klingon"?><Project/>', r"an encoding that cannot be read \(klingon\)"),
