@@ -139,10 +139,12 @@ def fill_table(
     connection: sqlite3.Connection, table: str, calendars: Sequence[Calendar], first: date, last: date
 ) -> None:
     """Replace the rows of `table` (calendar, day, business) by the days `first` to `last` of each calendar."""
+    connection.execute("SAVEPOINT calendar")  # outside of a transaction, each row would be one
     connection.execute(f"DELETE FROM {table}")
     for number, calendar in enumerate(calendars):
         rows = ((number, day, business) for day, business in _running(calendar, first, last))
         connection.executemany(f"INSERT INTO {table} (calendar, day, business) VALUES (?, ?, ?)", rows)
+    connection.execute("RELEASE calendar")
 
 
 def _running(calendar: Calendar, first: date, last: date) -> Iterator[tuple[int, int]]:

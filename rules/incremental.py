@@ -14,12 +14,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
+from rules import table
 from rules.compile import Scope
 from rules.engine import doubts_of_all, prepare
 from rules.find import Evaluation, RuleCount, clear, doubts_of, find
 from rules.moved import REVIEWED, Range, ages_in_sql, asked, cuts, ranges
 from rules.ruleset import RuleSet
-from rules.table import resolve_sql
 from rules.today import Today
 
 TABLES = """
@@ -95,8 +95,8 @@ def asked_anew(ruleset: RuleSet, today: Today, last: Last) -> list[int]:
 
 def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
     """What `table.resolve` does, for items that were written and those below them; in the caller's transaction."""
-    parents, outcomes = resolve_sql(len(inheriting), _LINKED, "SELECT id FROM temp.below")
-    connection.execute(parents)  # items that get or lose a parent become dirty by it
+    # items that get or lose a parent become dirty by it
+    _set(connection, "parent_id", table.parents_sql(_LINKED))
     marks = ", ".join("?" for _ in inheriting) or "NULL"
     connection.execute("DROP TABLE IF EXISTS temp.below")
     connection.execute("CREATE TEMP TABLE below (id INTEGER PRIMARY KEY)")
@@ -106,7 +106,19 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
         "INSERT INTO temp.below SELECT id FROM down",
         tuple(inheriting),
     )
-    connection.execute(outcomes, tuple(inheriting))
+    outcomes = table.outcomes_sql("SELECT id FROM temp.below", len(inheriting))
+    _set(connection, "outcome_id", outcomes, inheriting)
+
+
+def _set(connection: sqlite3.Connection, column: str, wanted: str, values: Sequence[str] = ()) -> None:
+    """Write what the query `wanted` (id, value) selects into the column of `item`, row by row.
+
+    One statement for all of them would copy each page that it changes, in case it had to be undone by itself.
+    """
+    connection.execute("DROP TABLE IF EXISTS temp.wanted")
+    connection.execute(f"CREATE TEMP TABLE wanted AS {wanted}", tuple(values))
+    rows = connection.execute("SELECT value, id FROM temp.wanted")
+    connection.executemany(f"UPDATE item SET {column} = ? WHERE id = ?", rows)
 
 
 _LINKED = (
@@ -132,12 +144,15 @@ def evaluate(
     That are the items in `touched` (id) with every rule, the pairs in `crossed` (position, rule, item_id), and all
     items with the rules at the positions `anew`. Reasons are as `rules.lasting` keeps them: time alone does not change
     them. The counts are those of a whole evaluation.
+
+    `was` (item_id, rule, label, reason) gets the stored findings of `touched` and `crossed`.
     """
     scope = Scope(today, ruleset, lasting=True)
     before = Scope(replace(today, now=datetime.combine(date.fromordinal(last.day), time(12), today.zone)), ruleset)
     followed = [position for position in range(len(ruleset.rules)) if position not in anew]
     _touch(connection, scope, before, followed)
     groups = _cross(connection, scope, before, followed)
+    _recall(connection)
     prepare(connection, today)
     clear(connection)
     parts = [(followed, _TOUCHED), *((positions, _CROSSED.format(positions[0])) for positions in groups)]
@@ -234,6 +249,24 @@ def _cross(connection: sqlite3.Connection, scope: Scope, before: Scope, followed
     return list(groups.values())
 
 
+def _recall(connection: sqlite3.Connection) -> None:
+    """Look up once what is stored of the pairs that are asked about again: they lie scattered over the file.
+
+    In the order in which they lie; LIMIT keeps SQLite from dropping the order of a part of a join.
+    """
+    connection.execute("DROP TABLE IF EXISTS temp.was")
+    connection.execute(
+        "CREATE TEMP TABLE was (item_id INTEGER, rule TEXT, label TEXT, reason TEXT, "
+        "PRIMARY KEY (item_id, rule, label)) WITHOUT ROWID"
+    )
+    was = "INSERT INTO temp.was SELECT f.item_id, f.rule, f.label, f.reason FROM"
+    connection.execute(f"{was} temp.touched t CROSS JOIN finding_kept f ON f.item_id = t.id")
+    connection.execute(
+        f"{was} (SELECT item_id, rule FROM temp.crossed ORDER BY item_id LIMIT -1) c "
+        "CROSS JOIN finding_kept f ON f.item_id = c.item_id AND f.rule = c.rule"
+    )
+
+
 _DESCENDANTS = (
     "WITH RECURSIVE down(id) AS (SELECT item_id FROM dirty UNION SELECT item.id FROM down "
     "CROSS JOIN item ON item.parent_id = down.id) SELECT id FROM down"
@@ -281,17 +314,8 @@ def _counts(
 
 
 def _had(connection: sqlite3.Connection) -> Counter[str]:
-    """How many findings each rule had among the items that it was asked about again."""
-    return Counter(
-        dict(
-            connection.execute(
-                "SELECT rule, count(*) FROM ("
-                "SELECT rule FROM finding_kept WHERE item_id IN (SELECT id FROM temp.touched) "
-                "UNION ALL SELECT f.rule FROM temp.crossed c CROSS JOIN finding_kept f "
-                "ON f.rule = c.rule AND f.item_id = c.item_id) GROUP BY rule"
-            ).fetchall()
-        )
-    )
+    """How many findings each rule had among the items that it was asked about again; those are in `was`."""
+    return Counter(dict(connection.execute("SELECT rule, count(*) FROM temp.was GROUP BY rule").fetchall()))
 
 
 def _was_unsure(connection: sqlite3.Connection, position: int) -> int:

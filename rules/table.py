@@ -281,20 +281,24 @@ def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
     they have none themselves. A parent that is missing, unknown or its own descendant ends the search. Only rows
     whose value changes are written.
     """
-    parents, outcomes = resolve_sql(len(inheriting), "SELECT id FROM item", "SELECT id FROM item")
-    connection.execute(parents)
-    connection.execute(outcomes, tuple(inheriting))
+    everything, write = "SELECT id FROM item", "UPDATE item SET {} = want.value FROM ({}) want WHERE item.id = want.id"
+    connection.execute(write.format("parent_id", parents_sql(everything)))
+    connection.execute(write.format("outcome_id", outcomes_sql(everything, len(inheriting))), tuple(inheriting))
 
 
-def resolve_sql(inheriting: int, linked: str, below: str) -> tuple[str, str]:
-    """The statements that fill `parent_id` of the items that the query `linked` names, and `outcome_id` of `below`.
+def parents_sql(linked: str) -> str:
+    """SQL for the id and the new `parent_id` of those items that the query `linked` names and that have another."""
+    parent = "(SELECT p.id FROM item p WHERE p.source = item.source AND p.native_id = item.parent_native_id)"
+    return f"SELECT id, {parent} AS value FROM item WHERE id IN ({linked}) AND parent_id IS NOT {parent}"
 
-    The second takes the names of so many inheriting sources.
+
+def outcomes_sql(below: str, inheriting: int) -> str:
+    """SQL for the id and the new `outcome_id` of those items that the query `below` names and that have another.
+
+    It takes the names of so many inheriting sources.
     """
     marks = ", ".join("?" * inheriting) or "NULL"
-    parent = "(SELECT p.id FROM item p WHERE p.source = item.source AND p.native_id = item.parent_native_id)"
-    parents = f"UPDATE item SET parent_id = {parent} WHERE id IN ({linked}) AND parent_id IS NOT {parent}"
-    outcomes = (
+    return (
         f"WITH RECURSIVE below(id) AS ({below}), up(id, at, depth) AS ("
         "  SELECT id, id, 0 FROM below"
         "  UNION ALL"
@@ -302,12 +306,10 @@ def resolve_sql(inheriting: int, linked: str, below: str) -> tuple[str, str]:
         f"  WHERE here.source IN ({marks}) AND here.metric_grade = 0 AND here.parent_id IS NOT NULL AND up.depth < 64"
         "), best AS (SELECT up.id AS child, up.at AS giver, min(up.depth) FROM up JOIN item ON item.id = up.at"
         "  WHERE item.metric_grade > 0 AND item.missing_since IS NULL GROUP BY up.id) "
-        "UPDATE item SET outcome_id = want.giver FROM ("
-        "  SELECT below.id AS child, coalesce(best.giver, below.id) AS giver FROM below"
-        "  LEFT JOIN best ON best.child = below.id) want "
-        "WHERE item.id = want.child AND item.outcome_id IS NOT want.giver"
+        "SELECT item.id, coalesce(best.giver, item.id) AS value FROM below"
+        " CROSS JOIN item ON item.id = below.id LEFT JOIN best ON best.child = item.id "
+        "WHERE item.outcome_id IS NOT value"
     )
-    return parents, outcomes
 
 
 def assign_calendars(

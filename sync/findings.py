@@ -41,7 +41,8 @@ def link(store: Store, links: Links) -> None:
         return
     with store.deriving() as connection:
         if again and _is_worth_it(store):
-            incremental.resolve(connection, links.inheriting)
+            with store.few_of_many():
+                incremental.resolve(connection, links.inheriting)
         else:
             table.resolve(connection, links.inheriting)
         if not again or links.of_sources or links.of_projects:
@@ -64,8 +65,16 @@ def evaluate(store: Store, ruleset: RuleSet, today: engine.Today) -> engine.Eval
         return evaluation
     if incremental.is_current(connection, today, last):
         return incremental.unchanged(ruleset, last)
+    with store.few_of_many():
+        return _build_on(store, ruleset, today, last, signature)
+
+
+def _build_on(
+    store: Store, ruleset: RuleSet, today: engine.Today, last: incremental.Last, signature: str
+) -> engine.Evaluation:
+    """What `evaluate` does where the last evaluation can be built on."""
     anew = incremental.asked_anew(ruleset, today, last)
-    evaluation = incremental.evaluate(connection, ruleset, today, last, anew)
+    evaluation = incremental.evaluate(store.connection, ruleset, today, last, anew)
     with store.deriving():
         keep_calendar(store, today)
         _keep_touched(store, evaluation, [ruleset.rules[position].id for position in anew], today.now)
@@ -112,31 +121,30 @@ def _keep_all(store: Store, evaluation: engine.Evaluation, now: datetime) -> Non
     connection = store.connection
     connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
     failed = [rule for rule, _ in evaluation.failures]
-    connection.execute(f"DELETE FROM finding_kept WHERE rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}", failed)
-    _keep_found(store, now)
+    gone = f"rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND.format('finding_kept')}"
+    connection.execute(f"DELETE FROM finding_kept WHERE {gone}", failed)
+    connection.execute(_KEEP.format(_FOUND.format("true")), (table.moment(now),))
     connection.execute("DELETE FROM main.unsure")
     connection.execute("INSERT INTO main.unsure SELECT rule, item_id FROM temp.unsure")
 
 
 def _keep_touched(store: Store, evaluation: engine.Evaluation, anew: Sequence[str], now: datetime) -> None:
-    """What was found of the touched items, and all that the rules `anew` found."""
+    """What was found of the touched items, and all that the rules `anew` found; only what differs is written."""
     connection = store.connection
     connection.execute("CREATE INDEX temp.found_by_item ON found (item_id, rule, label)")
     failed = [rule for rule, _ in evaluation.failures]
     connection.execute(
-        f"DELETE FROM finding_kept WHERE item_id IN (SELECT id FROM temp.touched) AND rule NOT IN ({_marks(failed)}) "
-        f"AND {_NOT_FOUND}",
-        failed,
-    )
-    connection.execute(
-        "DELETE FROM finding_kept WHERE (item_id, rule) IN (SELECT item_id, rule FROM temp.crossed) "
-        f"AND rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND}",
+        "DELETE FROM finding_kept WHERE (item_id, rule, label) IN (SELECT item_id, rule, label FROM temp.was "
+        f"WHERE rule NOT IN ({_marks(failed)}) AND {_NOT_FOUND.format('was')})",
         failed,
     )
     for rule in anew:
         if rule not in failed:
-            connection.execute(f"DELETE FROM finding_kept WHERE rule = ? AND {_NOT_FOUND}", (rule,))
-    _keep_found(store, now)
+            gone = f"rule = ? AND {_NOT_FOUND.format('finding_kept')}"
+            connection.execute(f"DELETE FROM finding_kept WHERE {gone}", (rule,))
+    # row by row: one statement for all would copy each page that it changes, in case it had to be undone by itself
+    news = connection.execute(_FOUND.format(_IS_NEWS), (table.moment(now),))
+    connection.executemany(_KEEP.format("VALUES (?, ?, ?, ?, ?, ?)"), news)
 
 
 def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last, anew: Sequence[int]) -> None:
@@ -149,18 +157,17 @@ def _keep_unsure(store: Store, ruleset: RuleSet, last: incremental.Last, anew: S
 
 _NOT_FOUND = (
     "NOT EXISTS (SELECT 1 FROM temp.found f "
-    "WHERE f.item_id = finding_kept.item_id AND f.rule = finding_kept.rule AND f.label = finding_kept.label)"
+    "WHERE f.item_id = {0}.item_id AND f.rule = {0}.rule AND f.label = {0}.label)"
 )
 
 
-def _keep_found(store: Store, now: datetime) -> None:
-    store.connection.execute(
-        "INSERT INTO finding_kept (item_id, rule, label, reason, counts, since) "
-        "SELECT item_id, rule, label, reason, counts, ? FROM temp.found WHERE true ORDER BY item_id, rule, label "
-        "ON CONFLICT (item_id, rule, label) DO UPDATE SET reason = excluded.reason, counts = excluded.counts "
-        "WHERE reason <> excluded.reason",
-        (table.moment(now),),
-    )
+_KEEP = "INSERT INTO finding_kept (item_id, rule, label, reason, counts, since) {} ON CONFLICT (item_id, rule, label) "
+_KEEP += "DO UPDATE SET reason = excluded.reason, counts = excluded.counts WHERE reason <> excluded.reason"
+_FOUND = "SELECT item_id, rule, label, reason, counts, ? FROM temp.found f WHERE {} ORDER BY item_id, rule, label"
+_IS_NEWS = (
+    "NOT EXISTS (SELECT 1 FROM temp.was w "
+    "WHERE w.item_id = f.item_id AND w.rule = f.rule AND w.label = f.label AND w.reason = f.reason)"
+)
 
 
 def _marks(values: Sequence[object]) -> str:

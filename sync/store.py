@@ -32,7 +32,9 @@ _LARGEST_WAL = 64 * 2**20
 _PAGES_IN_WAL = 4_000
 """So many pages (16 MB) may wait in `…-wal`, as a run writes many of them more than once."""
 _CACHE = 16 * 2**20
-"""Bytes of pages kept in memory. What changed lies scattered over the file, and is looked at several times."""
+"""Bytes of pages kept in memory, and as many for each sort."""
+_CACHE_FOR_FEW = 24 * 2**20
+"""The same where few items of many are looked at several times: they lie scattered over the file."""
 
 
 class Store:
@@ -76,6 +78,18 @@ class Store:
                 yield connection
         finally:
             self.connection.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def few_of_many(self) -> Iterator[None]:
+        """For work on what changed. It sorts little, so that more memory is left for pages."""
+        self._keep_pages(_CACHE_FOR_FEW)
+        try:
+            yield
+        finally:
+            self._keep_pages(_CACHE)
+
+    def _keep_pages(self, size: int) -> None:
+        self.connection.execute(f"PRAGMA cache_size = -{size // 1024}")
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
