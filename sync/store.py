@@ -126,7 +126,10 @@ class Store:
 
     def remember(self, name: str, value: str) -> None:
         """Keep a value for `setting`, in the caller's transaction."""
-        self.db.table("setting").upsert({"name": name, "value": value}, pk="name")
+        self.connection.execute(
+            "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )
 
 
 def open_store(path: Path, *, create: bool = True) -> Store:
