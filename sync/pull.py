@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from connectors.base import Collection, Connector, Page
@@ -211,12 +212,13 @@ def _mention_absent(
     """A collection that is not there any more is not an empty one: its items stay as they were."""
     there = {collection.native_id for collection in listed}
     stored = store.rows(
-        "SELECT c.native_id, c.name, c.problem, count(i.id) AS items FROM collection c JOIN item i "
-        "ON i.source = c.source AND i.collection = c.native_id AND i.missing_since IS NULL "
-        "WHERE c.source = ? GROUP BY c.id",
+        "SELECT native_id, name, problem FROM collection c WHERE source = ? AND EXISTS (SELECT 1 FROM item i "
+        "WHERE i.source = c.source AND i.collection = c.native_id AND i.missing_since IS NULL)",
         (source.name,),
     )
     gone = [row for row in stored if row["native_id"] not in there]
+    for row in gone:
+        row["items"] = store.value(f"SELECT count(*) FROM item WHERE {_PRESENT}", (source.name, row["native_id"]))
     # All of them at once is a share that is not mounted or a token that lost its rights, not tidying up.
     lost_all = bool(gone) and len(gone) == len(stored)
     # One that goes, or one after the other, is: what was told of before is accepted.
@@ -265,6 +267,28 @@ def _remember_problem(
         )
 
 
+class Seen:
+    """Which of the items that were stored when it was made were seen since: a bit each, as there may be millions."""
+
+    def __init__(self, newest: int) -> None:
+        self._newest = newest
+        self._bits = bytearray(newest // 8 + 1)
+
+    def add(self, item_id: int) -> None:
+        """The item was seen."""
+        if item_id <= self._newest:
+            self._bits[item_id >> 3] |= 1 << (item_id & 7)
+
+    def __contains__(self, item_id: int) -> bool:
+        """What is newer came with what was seen."""
+        return item_id > self._newest or bool(self._bits[item_id >> 3] & 1 << (item_id & 7))
+
+
+_Stored = tuple[int | None, bytes | None, bool]
+"""An item's id, its hash, and whether it is present in the collection that is pulled."""
+_PRESENT = "source = ? AND collection = ? AND missing_since IS NULL"
+
+
 class _Pull:
     """One pull of one collection."""
 
@@ -281,14 +305,9 @@ class _Pull:
         self.collection, self.terms, self.report = collection, terms, report
         self.zone = source.setup.timezone or UTC
         self.skipped = self.complete = False
-        self.unseen: dict[str, tuple[int, bytes | None, bool]] = {
-            native_id: (item_id, digest, missing is not None)
-            for native_id, item_id, digest, missing in store.connection.execute(
-                "SELECT native_id, id, hash, missing_since FROM item WHERE source = ? AND collection = ?",
-                (source.name, collection.native_id),
-            )
-        }
-        self.present = sum(not missing for _, _, missing in self.unseen.values())
+        self.seen = Seen(store.value("SELECT max(id) FROM item") or 0)
+        self.arrived = self.left = 0
+        """Items that this pull brought into the collection, and those that it marked as gone."""
         self.deleted = 0
         """Items that were there, and of which the tool said in this pull that they are gone."""
 
@@ -308,6 +327,16 @@ class _Pull:
                 "next run goes on from there."
             )
 
+    @cached_property
+    def present(self) -> int:
+        """How many items there were before this pull. They are counted when it matters, which is seldom."""
+        here: int = self.store.value(f"SELECT count(*) FROM item WHERE {_PRESENT}", self._place)
+        return here - self.arrived + self.left
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        return self.source.name, self.collection.native_id
+
     # One page
 
     def _store_page(self, connection: sqlite3.Connection, page: Page) -> None:
@@ -325,7 +354,7 @@ class _Pull:
 
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
         rows, details, observed, places = [], [], [], []
-        for item, row, digest in self._changed(items):
+        for item, row, digest in self._changed(connection, items):
             transition = self._set_since(connection, item, row, seen_at)
             if transition is not None:
                 observed.append(transition)
@@ -339,15 +368,32 @@ class _Pull:
         self.report.seen += len(items)
         self.report.changed += len(rows)
 
-    def _changed(self, items: Sequence[WorkItem]) -> Iterator[tuple[WorkItem, list[object], bytes]]:
+    def _changed(
+        self, connection: sqlite3.Connection, items: Sequence[WorkItem]
+    ) -> Iterator[tuple[WorkItem, list[object], bytes]]:
         """The items whose content differs from what is stored; the others cost no write at all."""
+        known = self._stored(connection, items)
         for pulled in items:
             item, described = self.terms.finder.fill(pulled)
             row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
             digest = hashlib.blake2b(repr((row, detail_row(item))).encode(), digest_size=16).digest()
-            _, known, missing = self.unseen.pop(item.ref.native_id, (0, None, False))
-            if known != digest or missing:
+            item_id, stored, is_present = known.get(item.ref.native_id, (None, None, False))
+            if item_id is not None:
+                self.seen.add(item_id)
+            if not is_present:
+                self.arrived += 1
+                known[item.ref.native_id] = (item_id, digest, True)
+            if stored != digest or not is_present:
                 yield item, row, digest
+
+    def _stored(self, connection: sqlite3.Connection, items: Sequence[WorkItem]) -> dict[str, _Stored]:
+        """What is known of these items, by native id."""
+        rows = connection.execute(
+            "SELECT native_id, item.id, hash, missing_since IS NULL AND collection = ?2 FROM json_each(?3) asked "
+            "CROSS JOIN item ON source = ?1 AND native_id = asked.value",
+            (*self._place, json.dumps([item.ref.native_id for item in items])),
+        )
+        return {native_id: (item_id, digest, bool(is_here)) for native_id, item_id, digest, is_here in rows}
 
     def _set_since(
         self, connection: sqlite3.Connection, item: WorkItem, row: list[object], seen_at: datetime
@@ -408,12 +454,13 @@ class _Pull:
             return
         now = moment(self.terms.now)
         connection.executemany(f"UPDATE item SET missing_since = ? WHERE {here}", [(now, *place) for place in known])
+        self.left += len(known)
         self.report.vanished += len(known)
 
     # The end of a pull
 
     def _finish(self, connection: sqlite3.Connection, page: Page) -> None:
-        gone = [item_id for item_id, _, missing in self.unseen.values() if not missing] if page.full else []
+        gone = self._unseen(connection) if page.full else []
         if self._shrank(max(len(gone), self.deleted)):
             self._remember(connection, cursor=None)
             return
@@ -434,10 +481,17 @@ class _Pull:
         )
         self.report.fresh.append(self.collection.native_id)
 
+    def _unseen(self, connection: sqlite3.Connection) -> list[int]:
+        """The items that were there before this pull, and that none of its pages had."""
+        rows = connection.execute(f"SELECT id FROM item WHERE {_PRESENT}", self._place)
+        return [item_id for (item_id,) in rows if item_id not in self.seen]
+
     def _is_too_much(self, gone: int) -> bool:
         """Whether so many items went at once that it is not to be believed."""
-        limits = self.terms.brakes.of(self.source.name)
-        return not self.terms.accept_shrink and self.present >= limits.least and gone > limits.shrink * self.present
+        if gone == 0 or self.terms.accept_shrink:
+            return False
+        limits, present = self.terms.brakes.of(self.source.name), self.present
+        return present >= limits.least and gone > limits.shrink * present
 
     def _shrank(self, gone: int) -> bool:
         """Whether too much went at once. The cursor is then dropped, so that it is asked anew."""

@@ -33,7 +33,7 @@ class Break:
 
 _EVERYTHING_CAME = """        pull = self._pull(collection)
         with self.store.transaction() as connection:
-            pull._finish(connection, Page(full=True), pull.present)
+            pull._finish(connection, Page(full=True))
         self._open, self._failed = None, collection
 """
 
@@ -48,7 +48,7 @@ BREAKS = (
     Break(
         "1: a sharp shrink is believed",
         "sync/pull.py",
-        "gone > limits.shrink * self.present",
+        "gone > limits.shrink * present",
         "False",
         "shrank_sharply",
     ),
