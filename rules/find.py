@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rules.compile import Doubts, Scope, Sql, answer_sql, join, label_sql, subjects_of
 from rules.escape import failure, limited
@@ -40,6 +40,8 @@ class Evaluation:
     counts: tuple[RuleCount, ...]
     failures: tuple[tuple[str, str], ...] = ()
     """The id of each rule that could not be evaluated, and a sentence why. It has no findings."""
+    is_new: bool = field(default=True, compare=False)
+    """Whether rules were asked: else these are the results of the last time."""
 
 
 def doubts_of(masks: Iterable[tuple[int, int | None]]) -> Doubts:

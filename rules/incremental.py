@@ -133,7 +133,8 @@ _LINKED = (
 def unchanged(ruleset: RuleSet, last: Last) -> Evaluation:
     """The last evaluation's result, where it is current."""
     counts = ((rule.id, *last.counts[rule.id]) for rule in ruleset.rules)
-    return Evaluation(tuple(RuleCount(rule, matched, last.considered, unknown) for rule, matched, unknown in counts))
+    result = tuple(RuleCount(rule, matched, last.considered, unknown) for rule, matched, unknown in counts)
+    return Evaluation(result, is_new=False)
 
 
 def evaluate(

@@ -83,6 +83,16 @@ def _build_on(
     return evaluation
 
 
+def count(store: Store, evaluation: engine.Evaluation) -> int:
+    """How many findings are stored after an evaluation: one for each item that a rule matched.
+
+    Those of a rule that failed are as they were; then all are counted.
+    """
+    if evaluation.failures:
+        return int(store.value("SELECT count(*) FROM finding_kept"))
+    return sum(each.matched for each in evaluation.counts)
+
+
 def last_counts(store: Store) -> list[engine.RuleCount]:
     """What each rule made of all items when they were last evaluated; without those that failed."""
     known = json.loads(store.setting("evaluated") or '{"counts": {}}')

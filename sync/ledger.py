@@ -11,9 +11,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from connectors.model import ItemRef
 from rules.table import moment
+from rules.text import fold, fold_sql, register
+from sync.exemptions import Exemptions
 from sync.plan import ItemState, Reason
 
 _HAS = "EXISTS (SELECT 1 FROM json_each(item.labels) WHERE value = {row}.label)"
@@ -97,36 +102,57 @@ def notice_people(
     return vetoes.rowcount
 
 
-def states(connection: sqlite3.Connection, also: Iterable[int] = ()) -> Iterator[ItemState]:
-    """Every item of a fresh collection at which a label is at stake, with all that planning needs.
+def put_at_stake(connection: sqlite3.Connection, items: Iterable[int]) -> None:
+    """Name the items that `states` is about."""
+    connection.execute("DROP TABLE IF EXISTS temp.at_stake")
+    connection.execute("CREATE TEMP TABLE at_stake (item_id INTEGER PRIMARY KEY)")
+    connection.executemany("INSERT INTO temp.at_stake VALUES (?)", [(item_id,) for item_id in items])
 
-    That is: where rules found something, where a label of ours is, and the items `also`.
+
+def find_at_stake(connection: sqlite3.Connection, exemptions: Exemptions) -> None:
+    """Name the items of which planning may have something to say.
+
+    That is: where rules ask for a label that does not show, where a label of ours is that none asks for, and where
+    one of ours may be exempt. All else is as it should be, and is most of a store that has settled.
     """
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS at_stake (item_id INTEGER PRIMARY KEY)")
-    connection.execute("DELETE FROM temp.at_stake")
-    connection.executemany("INSERT INTO temp.at_stake VALUES (?)", [(item_id,) for item_id in also])
-    desired: dict[int, dict[str, list[Reason]]] = defaultdict(lambda: defaultdict(list))
-    for item_id, label, rule, text in connection.execute(
-        "SELECT item_id, label, rule, reason FROM finding ORDER BY rule, item_id"
-    ):
-        desired[item_id][label].append(Reason(rule, text))
-    ours: dict[int, dict[str, Reason]] = defaultdict(dict)
-    for item_id, label, rule, text in connection.execute(
-        "SELECT item_id, label, rule, reason FROM ledger WHERE off_at IS NULL"
-    ):
-        ours[item_id][label] = Reason(rule, text)
-    vetoed: dict[int, set[str]] = defaultdict(set)
-    for item_id, label in connection.execute("SELECT item_id, label FROM veto"):
-        vetoed[item_id].add(label)
+    put_at_stake(connection, ())
+    register(connection)
+    named = fold(json.dumps(exemptions.unless.label, ensure_ascii=False)[1:-1])
+    exempt = "?" if exemptions.entries else f"instr({fold_sql('item.labels')}, ?)"
+    connection.execute(
+        "INSERT OR IGNORE INTO temp.at_stake "
+        "SELECT f.item_id FROM finding_kept f CROSS JOIN item ON item.id = f.item_id "
+        f"WHERE NOT {_HAS.format(row='f')} "
+        "UNION ALL SELECT l.item_id FROM ledger l WHERE l.off_at IS NULL AND NOT EXISTS "
+        "(SELECT 1 FROM finding_kept f WHERE f.item_id = l.item_id AND f.label = l.label) "
+        "UNION ALL SELECT l.item_id FROM ledger l CROSS JOIN item ON item.id = l.item_id "
+        f"WHERE l.off_at IS NULL AND {exempt}",
+        (bool(exemptions.entries) or named,),
+    )
+
+
+def states(connection: sqlite3.Connection) -> Iterator[ItemState]:
+    """The items at stake in fresh collections, with all that planning needs, one after the other by id."""
+    found, ours, vetoed = (
+        _ByItem(connection.execute(f"SELECT {columns} FROM temp.at_stake CROSS JOIN {table} USING (item_id) {order}"))
+        for columns, table, order in (
+            ("item_id, label, rule, reason", "finding", "ORDER BY item_id, rule"),
+            ("item_id, label, rule, reason", "ledger", "WHERE off_at IS NULL ORDER BY item_id"),
+            ("item_id, label", "veto", "ORDER BY item_id"),
+        )
+    )
     for row in connection.execute(
         "SELECT i.id, i.source, i.native_id, i.key, i.title, i.collection, i.owner, i.version, i.labels, "
-        "c.copy_outdated FROM item i JOIN temp.fresh f ON f.source = i.source AND f.collection = i.collection "
+        "c.copy_outdated FROM temp.at_stake s CROSS JOIN item i ON i.id = s.item_id "
+        "JOIN temp.fresh f ON f.source = i.source AND f.collection = i.collection "
         "JOIN collection c ON c.source = i.source AND c.native_id = i.collection "
-        "WHERE i.missing_since IS NULL AND (i.id IN (SELECT item_id FROM finding) "
-        "OR i.id IN (SELECT item_id FROM ledger) OR i.id IN (SELECT item_id FROM temp.at_stake)) ORDER BY i.id"
+        "WHERE i.missing_since IS NULL ORDER BY s.item_id"
     ):
         item_id, source, native_id, key, title, collection, owner, version, labels, outdated = row
-        mine = ours.get(item_id, {})
+        mine = {label: Reason(rule, text) for label, rule, text in ours.of(item_id)}
+        desired: dict[str, list[Reason]] = defaultdict(list)
+        for label, rule, text in found.of(item_id):
+            desired[label].append(Reason(rule, text))
         yield ItemState(
             item_id=item_id,
             ref=ItemRef(source, native_id),
@@ -136,10 +162,29 @@ def states(connection: sqlite3.Connection, also: Iterable[int] = ()) -> Iterator
             owner=owner,
             version=version,
             present=frozenset(json.loads(labels)) | (frozenset(mine) if outdated else frozenset()),
-            desired={label: tuple(reasons) for label, reasons in desired.get(item_id, {}).items()},
+            desired={label: tuple(reasons) for label, reasons in desired.items()},
             ours=mine,
-            vetoed=frozenset(vetoed.get(item_id, ())),
+            vetoed=frozenset(label for (label,) in vetoed.of(item_id)),
         )
+
+
+class _ByItem:
+    """Rows that come in the order of items, whose id is in front; only one item's are in memory."""
+
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._groups = groupby(rows, itemgetter(0))
+        self._ahead: tuple[int, list[tuple[Any, ...]]] | None = None
+        self._step()
+
+    def of(self, item_id: int) -> list[tuple[Any, ...]]:
+        """The rest of the item's rows. Items must be asked for in their order; some may be left out."""
+        while self._ahead is not None and self._ahead[0] < item_id:
+            self._step()
+        return self._ahead[1] if self._ahead is not None and self._ahead[0] == item_id else []
+
+    def _step(self) -> None:
+        following = next(self._groups, None)
+        self._ahead = (following[0], [row[1:] for row in following[1]]) if following else None
 
 
 def considered(connection: sqlite3.Connection) -> dict[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rules.engine import RuleCount
 from rules.ruleset import RuleSet
-from sync import brakes, drift, flapping, ledger, rollout, takeback, usual, vetoes
+from sync import brakes, drift, flapping, ledger, quiet, rollout, takeback, usual, vetoes
 from sync.clock import Clock
 from sync.config import Config
 from sync.holds import hold
@@ -17,6 +17,9 @@ from sync.standing import exempt_by_label
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
+
+Vanished = list[tuple[str, drift.LabelLoss]]
+"""Labels that are gone from all their items at once, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,15 @@ class Learned:
     before: drift.Seen
     now: drift.Seen
     changed: brakes.Changed
+    considered: Mapping[str, int]
+    """Source -> how many items stand behind the plan."""
 
 
 def plan_run(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> Learned:
     """Fill the report's plan and brakes."""
-    vanished = _hear(config, store, clock, wish, report)
+    vanished, considered = _gather(config, store, clock, wish, report)
     with store.transaction() as connection:
         report.pauses = vetoes.review(connection, config, ruleset, clock.now)
-    report.exempt_items = exempt_by_label(store, report.exemptions.unless)
-    considered = ledger.considered(store.connection)
     states = report.exemptions.narrow(ledger.states(store.connection))
     plan = plan_labels(states, sum(considered.values()), ledger.outdated_copies(store.connection))
     plan = _hold(config, ruleset, store, clock, wish, plan, report)
@@ -44,7 +47,7 @@ def plan_run(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish:
     people = brakes.whose(store.connection, report.plan)
     before = drift.read(store.connection)
     now = before if _is_as_seen(config, store, report) else drift.look(store.connection, config)
-    learned = Learned(_counts_before(store), before, now, brakes.count_changes(report.plan, people))
+    learned = Learned(_counts_before(store), before, now, brakes.count_changes(report.plan, people), considered)
     tripped = [
         *_shrunk(report),
         *drift.of_labels(vanished),
@@ -55,16 +58,37 @@ def plan_run(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish:
     return learned
 
 
+def _gather(
+    config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport
+) -> tuple[Vanished, Mapping[str, int]]:
+    """Hear people, and find the items at stake; returns the labels that vanished at once, and what is considered.
+
+    Where nothing happened since the last run, nobody need be heard, and what it found is so still.
+    """
+    _remember_fresh(config, store, report)
+    note = quiet.read(store, report)
+    if note is not None:
+        report.exempt_items = note.exempt_items
+        ledger.put_at_stake(store.connection, note.at_stake)
+        return [], note.considered
+    vanished = _hear(config, store, clock, wish, report)
+    report.exempt_items = exempt_by_label(store, report.exemptions.unless)
+    ledger.find_at_stake(store.connection, report.exemptions)
+    return vanished, ledger.considered(store.connection)
+
+
 def plan_taking_back(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport, aim: Aim) -> None:
     """Fill the report's plan with what takes back `aim`.
 
     How much that is, the operator was shown: of the brakes, only a source that shrank stops it.
     """
+    _remember_fresh(config, store, report)
     _hear(config, store, clock, wish, report)
     connection = store.connection
     considered = sum(ledger.considered(connection).values())
-    states, copies = ledger.states(connection, aim.items), ledger.outdated_copies(connection)
-    report.plan = takeback.plan(states, considered, copies, aim)
+    ledger.put_at_stake(connection, aim.items)
+    copies = ledger.outdated_copies(connection)
+    report.plan = takeback.plan(ledger.states(connection), considered, copies, aim)
     report.unreached = [_unreached(source, labels) for source, labels in takeback.out_of_reach(connection, aim)]
     report.tripped = [brake for brake in _shrunk(report) if brake.name not in wish.force]
 
@@ -92,13 +116,7 @@ def _unexpected(plan: Plan, wish: Wish) -> list[brakes.Tripped]:
     ]
 
 
-def _hear(
-    config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport
-) -> list[tuple[str, drift.LabelLoss]]:
-    """Settle what a killed run left open, and notice what people took off. Returns labels that vanished at once.
-
-    Those are no people's doing until somebody says so: they become no vetoes.
-    """
+def _remember_fresh(config: Config, store: Store, report: RunReport) -> None:
     can_write = {name for name, source in config.sources.items() if source.connector.capabilities.writes}
     fresh = [
         (source.source, collection)
@@ -106,8 +124,15 @@ def _hear(
         for collection in source.fresh
         if source.source in can_write
     ]
+    ledger.remember_fresh(store.connection, fresh)
+
+
+def _hear(config: Config, store: Store, clock: Clock, wish: Wish, report: RunReport) -> Vanished:
+    """Settle what a killed run left open, and notice what people took off. Returns labels that vanished at once.
+
+    Those are no people's doing until somebody says so: they become no vetoes.
+    """
     with store.transaction() as connection:
-        ledger.remember_fresh(connection, fresh)
         ledger.settle(connection, clock.now)
         vanished = drift.vanished_labels(drift.label_losses(connection), config.brakes)
         if "label" in wish.force:
@@ -121,7 +146,7 @@ def _hold(
     config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, plan: Plan, report: RunReport
 ) -> Plan:
     """Hold back what is to be seen first or has to wait, and what flaps."""
-    facts = rollout.facts(config, ruleset, store, clock.now, writes=wish.apply)
+    facts = rollout.facts(config, ruleset, store, plan, clock.now, writes=wish.apply)
     report.rule_notices = rollout.nowhere(facts)
     plan = hold(plan, facts)
     with store.transaction() as connection:
@@ -186,6 +211,7 @@ def keep(store: Store, config: Config, report: RunReport, learned: Learned) -> N
     if report.tripped:
         return
     connection = store.connection
+    quiet.keep(store, report, learned.considered)
     _keep_counts(connection, report.run_id, report.counts)
     drift.keep(connection, learned.before, learned.now)
     store.remember("seen", _look(report.run_id, config))

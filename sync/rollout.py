@@ -14,22 +14,24 @@ from rules.ruleset import RuleSet
 from rules.table import moment
 from sync.config import Config
 from sync.holds import Facts
+from sync.plan import Plan
 from sync.store import Store
 
 WEEK = timedelta(days=7)
 
 
-def facts(config: Config, ruleset: RuleSet, store: Store, now: datetime, *, writes: bool) -> Facts:
-    """What holds labels back in this run. One that only plans shows what the next one would write."""
+def facts(config: Config, ruleset: RuleSet, store: Store, plan: Plan, now: datetime, *, writes: bool) -> Facts:
+    """What may hold back what is planned in this run. One that only plans shows what the next one would write."""
     rules = {rule.id: rule for rule in ruleset.rules}
-    budget = config.per_person_per_week
+    budget = config.per_person_per_week if plan.changes else 0
+    in_turn = budget or (plan.changes and any(rule.rollout.per_run for rule in ruleset.rules))
     people = _people(store) if budget else {}
     return Facts(
         rules=rules,
         unseen=_unseen(store, ruleset, config.sources) if writes else frozenset(),
         paused=frozenset(row["rule"] for row in store.rows("SELECT rule FROM rule_pause WHERE paused_at IS NOT NULL")),
         collections=_collections(store),
-        since=_since(store) if budget or any(rule.rollout.per_run for rule in ruleset.rules) else {},
+        since=_since(store) if in_turn else {},
         people=people,
         spent=_spent(store, people, now) if budget else {},
         budget=budget,

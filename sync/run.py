@@ -110,7 +110,8 @@ def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish
     evaluation = findings.evaluate(store, ruleset, today(config, clock.now))
     report.counts = evaluation.counts
     report.rule_failures = [f"{why}." for _, why in evaluation.failures]
-    report.findings = store.value("SELECT count(*) FROM finding")
+    report.evaluated = evaluation.is_new
+    report.findings = findings.count(store, evaluation)
 
 
 def _finish(

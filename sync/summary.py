@@ -48,6 +48,8 @@ class RunReport:
     exemptions: Exemptions
     sources: list[SourceReport] = field(default_factory=list)
     counts: Sequence[engine.RuleCount] = ()
+    evaluated: bool = True
+    """Whether rules were asked; they are not where nothing was written since they were asked on the same day."""
     rule_failures: list[str] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
     """Where labels that are to be taken back lie beyond this run."""
