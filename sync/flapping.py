@@ -90,6 +90,8 @@ def hold(plan: Plan, flaps: Mapping[Labelled, Flap], terms: Flapping) -> Plan:
 
     A label of the same rule that would take the place of one that is held stays away too: a ladder has one label.
     """
+    if not flaps:
+        return plan
     changes, held = [], list(plan.held)
     for change in plan.changes:
         kept = {label: why for label in (*change.add, *change.remove) if (why := _why(change, label, flaps, terms))}

@@ -446,8 +446,8 @@ class _Pull:
 
     def _mark_missing(self, connection: sqlite3.Connection, deleted: Sequence[ItemRef]) -> None:
         """What the tool says is gone, unless that is too much in one pull to be believed."""
-        places = [(ref.source, ref.native_id, self.collection.native_id) for ref in deleted]
-        here = "source = ? AND native_id = ? AND collection = ? AND missing_since IS NULL"
+        places = [(ref.source, self.collection.native_id, ref.native_id) for ref in deleted]
+        here = f"{_PRESENT} AND native_id = ?"
         known = [place for place in places if connection.execute(f"SELECT 1 FROM item WHERE {here}", place).fetchone()]
         self.deleted += len(known)
         if self._is_too_much(self.deleted):
