@@ -5,9 +5,9 @@
     python bench/cycle.py --write    also put the tables into docs/benchmarks.md
 
 The tool makes its items up as they are asked for, so that time and memory are unstuck's own. Twenty rules find
-something on one item of ten. A first run pulls, evaluates and plans all of them. Then the labels are put on in the store as an
-apply would leave them, a run settles, and runs follow in which nothing changed. Every size has a process of its own.
-Exits 1 if a limit is missed, which --small only shows.
+something on one item of ten. A first run pulls, evaluates and plans all of them. Then the labels are put on in the
+store as an apply would leave them, a run settles, and runs follow in which nothing changed. Every size has a process
+of its own. Exits 1 if a limit is missed, which --small only shows.
 """
 
 from __future__ import annotations
