@@ -243,6 +243,23 @@ def status(config: Path | None, form: str) -> None:
 
 
 @unstuck.command()
+@click.option("-o", "--output", type=_PATH, help="The file to write: report.html, .csv, .json, .xlsx or .md.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "csv", "json", "xlsx", "md"]),
+    help="Default: as the file ends, else html.",
+)
+@click.option("--since", type=_DAY, metavar="DAY", help="Un-stuck since the report of this day, or the last before it.")
+@click.pass_obj
+def report(config: Path | None, output: Path | None, form: str | None, since: datetime | None) -> None:
+    """A page to look at: what serves an outcome, what is stuck and what got un-stuck, across all tools."""
+    from sync.commands import reporting
+
+    reporting.report(config, output, form, since.date() if since else None)
+
+
+@unstuck.command()
 @click.argument("file", type=_PATH)
 @click.pass_obj
 def backup(config: Path | None, file: Path) -> None:

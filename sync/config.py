@@ -129,6 +129,7 @@ class Config:
     metrics_file: Path | None = None
     ping: str | None = None
     """A URL, of which no more than its host is ever shown."""
+    report_file: Path | None = None
     stale_after: float | None = None
     """In seconds, as the next; what is not set is learned."""
     quiet_after: float | None = None
@@ -239,6 +240,7 @@ class _Reader:
             apply=tables["writes"]["apply"],
             metrics_file=self.folder / tables["metrics"]["file"] if tables["metrics"]["file"] else None,
             ping=self.ping(tables["metrics"]["ping"]),
+            report_file=self.folder / tables["report"]["file"] if tables["report"]["file"] else None,
             stale_after=self.optional_duration("status.stale_after", tables["status"]["stale_after"]),
             quiet_after=self.optional_duration("status.quiet_after", tables["status"]["quiet_after"]),
             sources=dict(self.sources(zone, tuple(calendars), finder)),

@@ -273,3 +273,12 @@ UPDATE setting SET value = json_set(value, '$.signature', NULL) WHERE name = 'ev
     day = "(SELECT json_extract(value, '$.day') FROM setting WHERE name = 'evaluated')"
     told = f"{lasting.spoken_sql(day)} AS reason"
     db.conn.execute(f"CREATE VIEW finding AS SELECT item_id, rule, label, {told}, since FROM finding_kept")
+
+
+@migrations()
+def m017_reports(db: Database) -> None:
+    """What a report showed as stuck, so that the next one can tell what got un-stuck."""
+    db.conn.execute(
+        "CREATE TABLE report (day TEXT NOT NULL, rehearsal INTEGER NOT NULL DEFAULT 0, made_at TEXT NOT NULL, "
+        "stuck TEXT NOT NULL, PRIMARY KEY (day, rehearsal)) WITHOUT ROWID"
+    )

@@ -16,6 +16,7 @@ from sync import clock as clocks
 from sync import config as configs
 from sync import log, monitoring, output, planfile, takeback
 from sync.brakes import NAMES as BRAKES
+from sync.commands import reporting
 from sync.commands.shared import (
     load,
     load_rules,
@@ -90,7 +91,8 @@ def run_and_tell(
     watching = sys.stdout.isatty() or sys.stderr.isatty()
     if as_json or watching or _needs_a_person(report, shown):
         _tell(report, as_json, report.problems if watching else report.news)
-    return report.exit_code
+    written = report.stopped is not None or reporting.after(config, ruleset)
+    return report.exit_code or (Exit.FINE if written else Exit.PARTLY)
 
 
 def _needs_a_person(report: RunReport, shown: str | None) -> bool:
