@@ -71,9 +71,9 @@ METRICS = (
     Option("ping", "after each run, this URL is called; with /fail behind its path if the run was not fine"),
 )
 
-REPORT = (
-    Option("file", "after each run, the report is written into this file: .html, .csv, .json, .xlsx or .md"),
-)
+REPORT = (Option("file", "after each run, the report is written into this file: .html, .csv, .json, .xlsx or .md"),)
+
+REPORT_ENDINGS = (".html", ".csv", ".json", ".xlsx", ".md")
 
 STATUS = (
     Option("stale_after", "`unstuck status` ends with 1 if a source's data is older; learned if absent"),

@@ -28,7 +28,7 @@ def report(path: Path | None, output: Path | None, form: str | None, since: date
         raise InvalidStop(f"Name the file that the report goes into: `unstuck report -o report.{form}`.")
     content = _made(config, ruleset, clock, form, since)
     if output is None:
-        click.get_binary_stream("stdout").write(content)
+        sys.stdout.buffer.write(content)
         return
     writing.write(output, content)
     if sys.stdout.isatty() or sys.stderr.isatty():

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import pygal
 from markupsafe import Markup
-from pygal.style import Style
 
 from sync.report.gather import PERCENTILES, Aging, Group, Row, Week
+from sync.report.plotting import Style, pygal
 
-MOST_DOTS = 600
-"""The oldest are shown; a cloud of more says no more."""
+OLDEST = 0.08
+"""Of the dots, where not all items are shown: the oldest items, whoever is in between."""
 _BANDS = ("measured", "weak", "none")
 
 
@@ -29,19 +28,24 @@ class Size:
     width: int
     height: int
     label: int
+    dots: int
+    """A cloud of more says no more."""
 
 
-WIDE, NARROW = Size("wide", 1040, 420, 34), Size("narrow", 400, 380, 14)
+WIDE, NARROW = Size("wide", 1040, 420, 34, 500), Size("narrow", 400, 380, 14, 160)
 
 Draw = Callable[[Size], Any]
 
 
-def svg(draw: Draw, says: str) -> Markup:
-    """The chart for both sizes; `says` is what it shows, for those who do not see it."""
+def svg(draw: Draw, says: str | None = None) -> Markup:
+    """The chart for both sizes; `says` is what it shows, for those who do not see it.
+
+    Without that, they are not told of it at all: what is beneath it says the same.
+    """
     return Markup("").join(_one(draw(size), size, says) for size in (WIDE, NARROW))
 
 
-def _one(chart: Any, size: Size, says: str) -> Markup:
+def _one(chart: Any, size: Size, says: str | None) -> Markup:
     chart.add_xml_filter(lambda root: _stripped(root, size, says))
     # pygal escapes what it writes
     return Markup(chart.render(is_unicode=True))  # noqa: S704
@@ -52,7 +56,7 @@ def _options(size: Size, height: int | None = None) -> dict[str, Any]:
     return {
         "style": Style(**fonts),
         "css": [], "js": [], "no_prefix": True, "disable_xml_declaration": True,
-        "width": size.width, "height": height or size.height, "margin": 4,
+        "width": size.width, "height": height or size.height, "margin": 4, "margin_right": 20,
         "show_legend": False, "classes": [f"chart {size.name}"], "truncate_label": size.label,
     }  # fmt: skip
 
@@ -60,7 +64,7 @@ def _options(size: Size, height: int | None = None) -> dict[str, Any]:
 _INKLESS = {"desc", "defs", "title"}
 
 
-def _stripped(root: Any, size: Size, says: str) -> Any:
+def _stripped(root: Any, size: Size, says: str | None) -> Any:
     """Without tooltips, comments, and everything that a strict page refuses."""
     for parent in list(root.iter()):
         for child in list(parent):
@@ -71,24 +75,28 @@ def _stripped(root: Any, size: Size, says: str) -> Any:
             elif name in _INKLESS or name == "comment" or "tooltip-overlay" in kind or "background" in kind.split():
                 parent.remove(child)
     root.attrib.pop("id", None)
-    root.set("role", "img")
-    root.set("aria-label", says)
+    if says is None:
+        root.set("aria-hidden", "true")
+    else:
+        root.set("role", "img")
+        root.set("aria-label", says)
     return root
 
 
 # Outcomes
 
 
-def outcomes(groups: Sequence[Group], nameless: str) -> Draw:
+def outcomes(groups: Sequence[Group]) -> Draw:
     """How many open items each group has, by how good their outcome is; the largest on top."""
     shown = groups[::-1]
+    top = max(1, *(group.open for group in shown))
 
     def draw(size: Size) -> Any:
         chart = pygal.HorizontalStackedBar(
-            **_options(size, 34 * len(shown) + 40), show_y_guides=False, x_label_rotation=0, print_values=False,
-            max_scale=6, min_scale=2, spacing=6, formatter=_whole,
-        )  # fmt: skip
-        chart.x_labels = [group.name or nameless for group in shown]
+            **_options(size, 34 * len(shown) + 40), show_y_guides=False, range=(0, top), spacing=6
+        )
+        chart.y_labels = [{"label": f"{ticked:,}", "value": ticked} for ticked in _ticks(top)]
+        chart.x_labels = [group.name for group in shown]
         for band in (*_BANDS, "unknown"):
             chart.add(band, [group.bands[band] for group in shown])
         return chart
@@ -96,23 +104,17 @@ def outcomes(groups: Sequence[Group], nameless: str) -> Draw:
     return draw
 
 
-def _whole(value: float) -> str:
-    """Counts have no halves: a tick between them is left blank."""
-    return f"{value:,.0f}" if value == int(value) else ""
-
-
 # Work in progress
 
 
 def aging(work: Aging) -> Draw:
     """Each item in progress by its status, how old it is, and how old work usually gets."""
-    shown = work.rows[:MOST_DOTS]
-    top = max([*(row.age or 0 for row in shown), *work.lines.values(), 1])
+    top = max([*(row.age or 0 for row in work.rows), *work.lines.values(), 1])
 
     def draw(size: Size) -> Any:
         columns = _columns(work, size)
         chart = pygal.XY(
-            **_options(size), stroke=False, dots_size=3.5, show_x_guides=False, x_label_rotation=0,
+            **_options(size), stroke=False, dots_size=4, show_x_guides=False,
             xrange=(0.4, len(columns) + 0.6), range=(0, top * 1.04),
         )  # fmt: skip
         chart.x_labels = [{"label": name, "value": at} for name, at in _labels(columns)]
@@ -121,12 +123,21 @@ def aging(work: Aging) -> Draw:
             level = work.lines[each]
             ends = [(0.4, level), (len(columns) + 0.6, level)]
             chart.add(f"{each} %", ends, stroke=True, show_dots=False)
-        chart.add("items", _dots(shown, columns))
+        chart.add("items", _dots(sample(work.rows, size.dots), columns))
         chart.add_xml_filter(_keyless)
         chart.add_xml_filter(lambda root: _named_lines(root, work.lines))
         return chart
 
     return draw
+
+
+def sample(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """So many rows at most: the oldest, and of the others as many from each age as there are of it."""
+    if len(rows) <= most:
+        return rows
+    oldest = int(OLDEST * most)
+    step = (len(rows) - oldest) / (most - oldest)
+    return [*rows[:oldest], *(rows[oldest + int(at * step)] for at in range(most - oldest))]
 
 
 def _labels(columns: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -172,6 +183,7 @@ _STEPS = [factor * 10**power for power in range(9) for factor in (1, 2, 5)]
 def _keyless(root: Any) -> Any:
     """The table beneath has the same links: nobody should have to tab through hundreds of dots to get there."""
     for link in root.iter("{http://www.w3.org/2000/svg}a", "a"):
+        link.set("href", link.attrib.pop("{http://www.w3.org/1999/xlink}href"))
         link.set("tabindex", "-1")
         link.set("rel", "noopener noreferrer")
     return root
@@ -193,12 +205,13 @@ def _named_lines(root: Any, lines: Mapping[int, int]) -> Any:
 
 def weeks(trend: Sequence[Week], names: Sequence[str]) -> Draw:
     """Some numbers of each week, side by side."""
+    top = max(1, *(getattr(week, name) or 0 for week in trend for name in names))
 
     def draw(size: Size) -> Any:
         chart = pygal.Bar(
-            **_options(size, 260), show_x_guides=False, x_label_rotation=0, max_scale=5, min_scale=2, formatter=_whole,
-            show_minor_x_labels=False, spacing=4,
-        )  # fmt: skip
+            **_options(size, 240), show_x_guides=False, show_minor_x_labels=False, range=(0, top), spacing=4
+        )
+        chart.y_labels = [{"label": f"{ticked:,}", "value": ticked} for ticked in _ticks(top)]
         chart.x_labels = [f"{week.monday.day} {week.monday:%b}" for week in trend]
         every = 1 if size is WIDE else 3
         chart.x_labels_major = chart.x_labels[::-every][::-1]

@@ -79,7 +79,6 @@ class Row:
     """Whether other items hang below it: it only sums them up."""
     due: date | None
     grade: str | None
-    labels: tuple[str, ...]
     found: tuple[Found, ...]
 
     @property
@@ -294,7 +293,7 @@ SELECT w.id, w.source, w.key, w.title, w.url, w.project, coalesce(nullif(trim(w.
        json_extract(w.assignees, '$[0]')) AS owner, w.status, w.status_category, w.status_since_day,
        w.status_since_is, w.business_days_in_status,
        CASE WHEN w.status_category = 'in_progress' THEN coalesce(:today - w.started_at_day, w.days_in_status) END,
-       EXISTS (SELECT 1 FROM item c WHERE c.parent_id = w.id), w.due_at_day, w.outcome_grade, w.labels
+       EXISTS (SELECT 1 FROM item c WHERE c.parent_id = w.id), w.due_at_day, w.outcome_grade
 FROM temp.work_item w
 WHERE w.status_category IS NOT 'done' OR w.id IN (SELECT item_id FROM finding_kept) ORDER BY w.source, w.id
 """
@@ -308,12 +307,12 @@ def _rows(store: Store, day: date) -> tuple[Row, ...]:
 
 def _row(values: Sequence[Any], found: Sequence[Found]) -> Row:
     (item, source, key, title, url, project, owner, status, category, since, since_is, business, age, plan, due,
-     grade, labels) = values  # fmt: skip
+     grade) = values  # fmt: skip
     return Row(
         id=item, source=source, key=key, title=title, url=safe(url), project=project, owner=owner, status=status,
         category=category, since=_day(since), at_least=since_is == "at_least", business_days=business,
         age=None if age is None else max(0, age), plan=bool(plan), due=_day(due), grade=grade,
-        labels=tuple(json.loads(labels or "[]")), found=tuple(found),
+        found=tuple(found),
     )  # fmt: skip
 
 
@@ -419,9 +418,7 @@ def _unstuck(store: Store, before: Sequence[int], now: frozenset[int]) -> tuple[
         "JOIN item i ON i.id = value ORDER BY i.source, i.id",
         (json.dumps(gone),),
     )
-    return tuple(
-        Unstuck(row["source"], row["key"], row["title"], safe(row["url"]), _became(row)) for row in rows
-    )
+    return tuple(Unstuck(row["source"], row["key"], row["title"], safe(row["url"]), _became(row)) for row in rows)
 
 
 def _became(row: Mapping[str, Any]) -> str:

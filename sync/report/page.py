@@ -21,7 +21,7 @@ from markupsafe import Markup
 from sync.durations import spoken
 from sync.report import charts
 from sync.report.gather import BANDS, Group, Report, Row
-from sync.report.tables import age, aging, weeks
+from sync.report.tables import age, aging
 
 MOST_BYTES = 3_500_000
 """Of the packed list, as it stands in the page: with the rest of it, a page stays under 5 MB."""
@@ -54,7 +54,7 @@ def page(report: Report) -> str:
         charts=_charts(report),
         group_tables={name: _largest(groups) for name, groups in report.groups.items()},
         aging=aging(report),
-        weeks=weeks(report),
+        dots=charts.WIDE.dots,
     )
 
 
@@ -97,16 +97,16 @@ def _charts(report: Report) -> dict[str, Markup]:
     """By name; what has nothing to show is not there."""
     drawn: dict[str, Markup] = {}
     for name, groups in report.groups.items():
-        if len(groups) > 1 or name == "source":
+        named = [group for group in groups if group.name][:TOP_GROUPS]
+        if len(named) > 1:
             says = f"Open items by {name}, and whether they serve an outcome; the table beneath has the numbers."
-            drawn[name] = charts.svg(charts.outcomes(_largest(groups), f"no {name}"), says)
+            drawn[name] = charts.svg(charts.outcomes(named), says)
     if report.aging.rows:
-        drawn["aging"] = charts.svg(charts.aging(report.aging), "Items in progress by status and age; the tables "
-                                    "beneath have the numbers and the links.")  # fmt: skip
+        drawn["aging"] = charts.svg(charts.aging(report.aging))
     if any(week.begun or week.finished for week in report.weeks):
         flow = charts.weeks(report.weeks, ("begun", "finished"))
         drawn["flow"] = charts.svg(flow, "Items begun and finished by week; the table beneath has the numbers.")
-    if any(week.findings for week in report.weeks):
+    if sum(week.findings is not None for week in report.weeks) > 1:
         found = charts.weeks(report.weeks, ("findings",))
         drawn["findings"] = charts.svg(found, "Findings at the end of each week; the table beneath has the numbers.")
     return drawn

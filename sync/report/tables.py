@@ -64,7 +64,7 @@ def summary(report: Report) -> Table:
     """The numbers at the top."""
     rows: list[tuple[str, Cell]] = [
         ("made_at", report.made_at.isoformat(timespec="minutes")),
-        ("items", report.items),
+        ("items_in_all", report.items),
         ("open", report.all.open),
         *((f"outcome_{band}", report.all.bands[band]) for band in BANDS),
         ("stuck", len(report.stuck)),
@@ -126,9 +126,8 @@ def _group(by: str, group: Group) -> tuple[Cell, ...]:
 def aging(report: Report) -> Table:
     """Of each status, how many items are in progress in it, and how old they are."""
     columns = ("status", "items", *(f"days_{each}" for each in PERCENTILES), "oldest", f"over_{PERCENTILES[1]}")
-    rows = [
-        (one.status, len(one.ages), *one.lines.values(), one.ages[-1], one.over)
-        for one in report.aging.columns
+    rows: list[tuple[Cell, ...]] = [
+        (one.status, len(one.ages), *one.lines.values(), one.ages[-1], one.over) for one in report.aging.columns
     ]
     return Table("aging", "Age of what is in progress, in days", columns, rows)
 

@@ -8,8 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sync.planfile import harmless
@@ -47,7 +46,7 @@ def _cell(cell: Cell) -> Cell:
 def _json(report: Report) -> bytes:
     """The shape of docs/json.md."""
     summary, *rest = tables(report)
-    whole = {str(row["what"]): row["value"] for row in summary.as_dicts()}
+    whole: dict[str, object] = {str(row["what"]): row["value"] for row in summary.as_dicts()}
     whole |= {table.name: table.as_dicts() for table in rest}
     return (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()
 
@@ -89,7 +88,12 @@ def _md(report: Report) -> bytes:
 
 
 def _md_table(table: Table) -> str:
-    lines = [f"## {table.title}", "", _md_row(name.replace("_", " ") for name in table.columns), _md_row(["---"] * len(table.columns), escape=False)]
+    lines = [
+        f"## {table.title}",
+        "",
+        _md_row(name.replace("_", " ") for name in table.columns),
+        _md_row(["---"] * len(table.columns), escape=False),
+    ]
     lines += [_md_row(row) for row in table.rows[:_MARKDOWN_ROWS]]
     if len(table.rows) > _MARKDOWN_ROWS:
         lines += ["", f"… and {len(table.rows) - _MARKDOWN_ROWS} more."]
