@@ -251,12 +251,18 @@ def status(config: Path | None, form: str) -> None:
     help="Default: as the file ends, else html.",
 )
 @click.option("--since", type=_DAY, metavar="DAY", help="Un-stuck since the report of this day, or the last before it.")
+@click.option("--datasette", is_flag=True, help="Instead: metadata (JSON) for `datasette unstuck.db -m FILE`.")
 @click.pass_obj
-def report(config: Path | None, output: Path | None, form: str | None, since: datetime | None) -> None:
+def report(config: Path | None, output: Path | None, form: str | None, since: datetime | None, datasette: bool) -> None:
     """A page to look at: what serves an outcome, what is stuck and what got un-stuck, across all tools."""
+    if datasette and (form or since):
+        raise click.UsageError("--datasette describes the store itself, and goes with -o only.")
     from sync.commands import reporting
 
-    reporting.report(config, output, form, since.date() if since else None)
+    if datasette:
+        reporting.describe(config, output)
+    else:
+        reporting.report(config, output, form, since.date() if since else None)
 
 
 @unstuck.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from rules.ruleset import RuleSet
 from sync import clock as clocks
+from sync import config as configs
 from sync import monitoring
 from sync.clock import Clock
 from sync.commands.shared import load, opened_store, rehearsal_note
@@ -34,6 +36,18 @@ def report(path: Path | None, output: Path | None, form: str | None, since: date
     if sys.stdout.isatty() or sys.stderr.isatty():
         rehearsal_note(clock)
         click.echo(f"Wrote {output}, {max(1, len(content) // 1024):,} KiB.")
+
+
+def describe(path: Path | None, output: Path | None) -> None:
+    """Metadata for Datasette, into a file or printed."""
+    from sync.report import datasette, writing
+
+    config = configs.load(configs.find(path), secrets=False)
+    content = json.dumps(datasette.metadata(config.store), ensure_ascii=False, indent=2) + "\n"
+    if output is None:
+        click.echo(content, nl=False)
+    else:
+        writing.write(output, content.encode())
 
 
 def _made(config: Config, ruleset: RuleSet, clock: Clock, form: str, since: date | None) -> bytes:

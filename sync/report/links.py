@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+_WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE | re.ASCII)
 
 
 def safe(url: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -11,7 +11,9 @@ from rules.columns import GRADES
 from sync.durations import spoken
 from sync.report.gather import BANDS, PERCENTILES, Group, Report, Row, SourceAge
 
-Cell = str | int | float | date | None
+Cell = str | int | float | date | tuple[str, ...] | None
+Plain = str | int | float | date | None
+"""A cell where one cell is one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,17 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Cell]]
 
-    def as_dicts(self) -> list[dict[str, Cell]]:
-        """Rows by column, with days as ISO 8601."""
-        return [dict(zip(self.columns, map(_plain, row), strict=True)) for row in self.rows]
+    def as_dicts(self) -> list[dict[str, object]]:
+        """Rows by column, as JSON has them: days are ISO 8601."""
+        return [dict(zip(self.columns, map(_in_json, row), strict=True)) for row in self.rows]
+
+    def flat(self) -> Iterator[list[Plain]]:
+        """Rows in which several texts in one cell are one."""
+        for row in self.rows:
+            yield ["; ".join(cell) if isinstance(cell, tuple) else cell for cell in row]
 
 
-def _plain(cell: Cell) -> Cell:
+def _in_json(cell: Cell) -> object:
     return cell.isoformat() if isinstance(cell, date) else cell
 
 
@@ -43,6 +50,7 @@ def tables(report: Report) -> list[Table]:
         Table("stuck", "Stuck, the longest first", ITEM, [_item(row) for row in report.stuck]),
         _fields("unstuck", "Not stuck any more", ("source", "key", "title", "now", "url"), report.unstuck),
         weeks(report),
+        rules_by_week(report),
         _fields("rules", "What each rule found", _RULE, report.rules),
         _fields("vetoes", "Labels that people took off", _VETO, report.vetoes),
         _fields("exemptions", "Exemptions in files", _EXEMPTION, report.exemptions),
@@ -64,7 +72,7 @@ def summary(report: Report) -> Table:
     """The numbers at the top."""
     rows: list[tuple[str, Cell]] = [
         ("made_at", report.made_at.isoformat(timespec="minutes")),
-        ("items_in_all", report.items),
+        ("items", report.items),
         ("open", report.all.open),
         *((f"outcome_{band}", report.all.bands[band]) for band in BANDS),
         ("stuck", len(report.stuck)),
@@ -91,8 +99,8 @@ def items(report: Report) -> Table:
 
 def _item(row: Row) -> tuple[Cell, ...]:
     certainty = ("at_least" if row.at_least else "exact") if row.since else None
-    labels = "; ".join(dict.fromkeys(found.label for found in row.found))
-    reasons = "; ".join(dict.fromkeys(found.reason for found in row.found))
+    labels = tuple(dict.fromkeys(found.label for found in row.found))
+    reasons = tuple(dict.fromkeys(found.reason for found in row.found))
     return (
         row.source, row.key, row.title, row.project, row.owner, row.status, row.category, row.since, certainty,
         row.business_days, row.due, row.grade, labels, reasons, row.url,
@@ -103,7 +111,7 @@ _SOURCE = ("source", "system", "items", "as_of", "age", "warnings")
 
 
 def _source(source: SourceAge) -> tuple[Cell, ...]:
-    return (source.source, source.system, source.items, _time(source.as_of), age(source), " ".join(source.warnings))
+    return (source.source, source.system, source.items, _time(source.as_of), age(source), source.warnings)
 
 
 def age(source: SourceAge) -> str | None:
@@ -134,9 +142,11 @@ def aging(report: Report) -> Table:
 
 def weeks(report: Report) -> Table:
     """What was begun, finished and found, by week."""
-    rules = [rule.rule for rule in report.rules]
-    rows = [
-        (week.monday, week.begun, week.finished, week.findings, *(week.rules.get(rule) for rule in rules))
-        for week in report.weeks
-    ]
-    return Table("weeks", "By week, from Monday", ("week", "begun", "finished", "findings", *rules), rows)
+    columns = ("monday", "begun", "finished", "findings")
+    return _fields("weeks", "By week, from Monday", columns, report.weeks)
+
+
+def rules_by_week(report: Report) -> Table:
+    """How many items each rule found, at the end of each week of which that is known."""
+    rows = [(week.monday, rule, found) for week in report.weeks for rule, found in week.rules.items()]
+    return Table("rules_by_week", "What each rule found, by week", ("monday", "rule", "findings"), rows)

@@ -9,11 +9,12 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 from sync.planfile import harmless
 from sync.report.gather import Report
-from sync.report.tables import Cell, Table, items, tables
+from sync.report.tables import Plain, Table, items, tables
 from sync.stops import InvalidStop
 
 _MARKDOWN_ROWS = 25
@@ -34,11 +35,11 @@ def _csv(report: Report) -> bytes:
     table, text = items(report), io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(table.columns)
-    writer.writerows([_cell(cell) for cell in row] for row in table.rows)
+    writer.writerows([_cell(cell) for cell in row] for row in table.flat())
     return text.getvalue().encode("utf-8-sig")
 
 
-def _cell(cell: Cell) -> Cell:
+def _cell(cell: Plain) -> Plain:
     """What no spreadsheet takes for a formula."""
     return harmless(cell) if isinstance(cell, str) else cell
 
@@ -46,7 +47,7 @@ def _cell(cell: Cell) -> Cell:
 def _json(report: Report) -> bytes:
     """The shape of docs/json.md."""
     summary, *rest = tables(report)
-    whole: dict[str, object] = {str(row["what"]): row["value"] for row in summary.as_dicts()}
+    whole: dict[str, object] = {"summary": {str(row["what"]): row["value"] for row in summary.as_dicts()}}
     whole |= {table.name: table.as_dicts() for table in rest}
     return (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()
 
@@ -69,7 +70,7 @@ def _xlsx(report: Report) -> bytes:
         for head in heads:
             head.font = bold
         sheet.append(heads)
-        for row in table.rows:
+        for row in table.flat():
             sheet.append([_FORBIDDEN.sub("", harmless(cell)) if isinstance(cell, str) else cell for cell in row])
     whole = io.BytesIO()
     book.save(whole)
@@ -94,17 +95,17 @@ def _md_table(table: Table) -> str:
         _md_row(name.replace("_", " ") for name in table.columns),
         _md_row(["---"] * len(table.columns), escape=False),
     ]
-    lines += [_md_row(row) for row in table.rows[:_MARKDOWN_ROWS]]
+    lines += [_md_row(row) for row in islice(table.flat(), _MARKDOWN_ROWS)]
     if len(table.rows) > _MARKDOWN_ROWS:
         lines += ["", f"… and {len(table.rows) - _MARKDOWN_ROWS} more."]
     return "\n".join(lines)
 
 
-def _md_row(cells: Iterable[Cell], *, escape: bool = True) -> str:
+def _md_row(cells: Iterable[Plain], *, escape: bool = True) -> str:
     return f"| {' | '.join(_plain(cell) if escape else str(cell) for cell in cells)} |"
 
 
-def _plain(cell: Cell) -> str:
+def _plain(cell: Plain) -> str:
     """Text that Markdown shows as it is, on one line."""
     return "" if cell is None else _MARKDOWN.sub(r"\\\1", " ".join(str(cell).split()))
 
