@@ -26,6 +26,11 @@ _THINGS = (
     "the complaints inbox", "bakery forecasts", "the fuel contract", "click and collect", "product photos",
 )  # fmt: skip
 _WHY = ("before Christmas", "for franchise stores", "in wave two", "with the new carrier", "for Ireland", "at last", "")
+_TOWNS = """
+Ayr Bath Bolton Bury Cardiff Chester Cork Derby Derry Dover Dublin Dundee Durham Ealing Ely Exeter Falkirk Galway Hull
+Ipswich Jarrow Kendal Leeds Leek Luton Lynn Margate Neath Newry Oban Oxford Perth Poole Rhyl Ripon Rugby Ryde Stoke
+Tralee Truro Wells Whitby Wigan Woking York
+"""
 _FIRST = ("Ana", "Ben", "Dev", "Grace", "Iris", "Jo", "Kofi", "Lucy", "Marek", "Priya", "Ravi", "Sam", "Tom", "Zoë")
 _LAST = ("Barnes", "Cole", "Grant", "Iyer", "Lin", "Marsh", "Mensah", "Nair", "Novak", "Okafor", "Reid", "Ruiz")
 _METRICS = (
@@ -63,7 +68,7 @@ def _item(source: str, number: int, chance: random.Random) -> dict[str, Any]:
         "collection": team,
         "project": team,
         "key": f"{source[:3].upper()}-{number}",
-        "title": f"{chance.choice(_VERBS)} {chance.choice(_THINGS)} {chance.choice(_WHY)}".strip(),
+        "title": _title(chance),
         "url": f"https://{source}.example.com/items/{number}",
         "type": "Task",
         "changed": number,
@@ -83,6 +88,11 @@ def _item(source: str, number: int, chance: random.Random) -> dict[str, Any]:
         "outcome_category": "Grow" if metric else None,
         "outcome_reviewed_at": (NOW - timedelta(days=chance.randrange(150))).isoformat() if metric else None,
     }
+
+
+def _title(chance: random.Random) -> str:
+    place = f"in {chance.choice(_TOWNS.split())}"
+    return " ".join((chance.choice(_VERBS), chance.choice(_THINGS), place, chance.choice(_WHY))).strip()
 
 
 def lay(folder: Path, count: int, more: str = "") -> None:

@@ -115,6 +115,18 @@ def test_every_open_item_is_counted_once(busy: Town) -> None:
     assert all(sum(group[band] for band in gather.BANDS) == group["open"] for group in report["outcomes"])
 
 
+def test_what_is_done_counts_where_a_rule_found_it(busy: Town) -> None:
+    busy.write_rules(
+        RULES
+        + '[[rule]]\nid = "shipped"\nlabel = "pmo-shipped"\nsays = "Shipped"\nwhen = { status_category = "done" }\n'
+    )
+    busy.unstuck("run")
+    report = told(busy)
+    assert report["summary"]["findings"] == len(busy.unstuck("findings", "--format", "json").json) == 5
+    assert [item["key"] for item in report["items"] if item["status_category"] == "done"] == ["APP-4"]
+    assert report["summary"]["open"] == 4
+
+
 def test_stuck_is_what_a_rule_about_time_found(busy: Town) -> None:
     report = told(busy)
     assert [(item["key"], item["business_days_in_status"]) for item in report["stuck"]] == [
