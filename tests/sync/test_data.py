@@ -39,8 +39,8 @@ def test_every_column_is_described_and_no_other(kind: str, told: Mapping[str, da
         assert all(told[name].columns.values()), name
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -50,7 +50,13 @@ def generator() -> ModuleType:
 
 def test_the_page_is_what_the_code_says() -> None:
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    assert page == generator().data_page(), "run python docs/generate.py"
+    assert page == script("generate").data_page(), "run python docs/generate.py"
+
+
+def test_the_pictures_show_todays_report() -> None:
+    shots = script("screenshots")
+    assert shots.SHA.read_text(encoding="utf-8").strip() == shots.sha(), "run make screenshots"
+    assert {path.name for path in shots.IMAGES.glob("*.png")} == set(shots.VIEWS)
 
 
 def test_what_the_command_prints(town: Town) -> None:
