@@ -233,6 +233,12 @@ class Report:
     """On all items, open or not: as many as `unstuck findings` lists."""
 
     @property
+    def oldest(self) -> SourceAge | None:
+        """The source whose data is oldest, of those that ever answered."""
+        answered = [source for source in self.sources if source.as_of]
+        return min(answered, key=lambda source: str(source.as_of), default=None)
+
+    @property
     def warnings(self) -> list[str]:
         """Of all sources."""
         return [warning for source in self.sources for warning in source.warnings]
