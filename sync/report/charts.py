@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sync.report.gather import PERCENTILES, Aging, Group, Row, Week
+from sync.report.model import PERCENTILES, Aging, Group, Row, Week
 from sync.report.plotting import Style, pygal
 
 OLDEST = 0.08

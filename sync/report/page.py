@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from sync.durations import spoken
 from sync.report import charts
-from sync.report.gather import BANDS, Group, Report, Row
+from sync.report.model import BANDS, Group, Report, Row
 from sync.report.tables import age, aging
 
 MOST_BYTES = 3_500_000

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from rules.columns import GRADES
 from sync.durations import spoken
-from sync.report.gather import BANDS, PERCENTILES, Group, Report, Row, SourceAge
+from sync.report.model import BANDS, PERCENTILES, Group, Report, Row, SourceAge
 
 Cell = str | int | float | date | tuple[str, ...] | None
 Plain = str | int | float | date | None

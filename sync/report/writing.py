@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from sync.planfile import harmless
-from sync.report.gather import Report
+from sync.report.model import Report
 from sync.report.tables import Plain, Table, items, tables
 from sync.stops import InvalidStop
 

@@ -25,8 +25,8 @@ from sync import settings
 from sync.clock import Clock
 from sync.report import earlier, gather, page, writing
 from sync.report.charts import sample
-from sync.report.gather import PERCENTILES, percentiles
 from sync.report.links import safe
+from sync.report.model import BANDS, PERCENTILES, Found, Row, percentiles
 from sync.stops import InvalidStop
 from sync.store import open_store
 from tests.sync.town import CONFIG, LONG_AGO, RULES, Town
@@ -107,12 +107,12 @@ def test_its_numbers_are_those_of_findings(busy: Town) -> None:
 def test_every_open_item_is_counted_once(busy: Town) -> None:
     report = told(busy)
     assert (report["summary"]["items"], report["summary"]["open"]) == (5, 4)
-    assert [report["summary"][f"outcome_{band}"] for band in gather.BANDS] == [1, 1, 2, 0]
+    assert [report["summary"][f"outcome_{band}"] for band in BANDS] == [1, 1, 2, 0]
     for by in ("all", "source", "project", "owner"):
         groups = [group for group in report["outcomes"] if group["by"] == by]
-        for column in ("open", *gather.BANDS, "stuck", *(f"grade_{grade}" for grade in GRADES)):
+        for column in ("open", *BANDS, "stuck", *(f"grade_{grade}" for grade in GRADES)):
             assert sum(group[column] for group in groups) == report["outcomes"][0][column], (by, column)
-    assert all(sum(group[band] for band in gather.BANDS) == group["open"] for group in report["outcomes"])
+    assert all(sum(group[band] for band in BANDS) == group["open"] for group in report["outcomes"])
 
 
 def test_what_is_done_counts_where_a_rule_found_it(busy: Town) -> None:
@@ -369,9 +369,9 @@ def test_a_list_that_does_not_fit_keeps_what_most_needs_somebody(busy: Town) -> 
     assert all(kept["found"][1:301][:listed])
 
 
-def _row(number: int, *, found: bool) -> gather.Row:
-    finding = gather.Found("stuck", "pmo-stuck-10d", f"Doing for {number} days", date(2026, 3, 1))
-    return gather.Row(
+def _row(number: int, *, found: bool) -> Row:
+    finding = Found("stuck", "pmo-stuck-10d", f"Doing for {number} days", date(2026, 3, 1))
+    return Row(
         id=number, source="tool", key=f"APP-{number}", title=hashlib.sha256(str(number).encode()).hexdigest(), url=None,
         project=None, owner=None, status="Doing", category="in_progress", since=date(2026, 3, 1), at_least=False,
         business_days=number, age=number, plan=False, due=None, grade="vague", found=(finding,) if found else (),
