@@ -25,9 +25,10 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Cell]]
 
-    def as_dicts(self) -> list[dict[str, object]]:
+    def as_dicts(self) -> Iterator[dict[str, object]]:
         """Rows by column, as JSON has them: days are ISO 8601."""
-        return [dict(zip(self.columns, map(_in_json, row), strict=True)) for row in self.rows]
+        for row in self.rows:
+            yield dict(zip(self.columns, map(_in_json, row), strict=True))
 
     def flat(self) -> Iterator[list[Plain]]:
         """Rows in which several texts in one cell are one."""

@@ -45,11 +45,17 @@ def _cell(cell: Plain) -> Plain:
 
 
 def _json(report: Report) -> bytes:
-    """The shape of docs/json.md."""
+    """The shape of docs/json.md, a row on each line."""
     summary, *rest = tables(report)
-    whole: dict[str, object] = {"summary": {str(row["what"]): row["value"] for row in summary.as_dicts()}}
-    whole |= {table.name: table.as_dicts() for table in rest}
-    return (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()
+    parts = [f'"summary": {_dumped({str(row["what"]): row["value"] for row in summary.as_dicts()})}']
+    for table in rest:
+        rows = ",\n".join(_dumped(row) for row in table.as_dicts())
+        parts.append(f'"{table.name}": [\n{rows}\n]' if rows else f'"{table.name}": []')
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _xlsx(report: Report) -> bytes:
