@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,14 +30,13 @@ def report(path: Path | None, output: Path | None, form: str | None, since: date
     form = form or (writing.form_of(output) if output else "html")
     if output is None and form in ("html", "xlsx") and sys.stdout.isatty():
         raise InvalidStop(f"Name the file that the report goes into: `unstuck report -o report.{form}`.")
-    content = _made(config, ruleset, clock, form, since)
     if output is None:
-        sys.stdout.buffer.write(content)
+        _make(config, ruleset, clock, form, sys.stdout.buffer.write, since)
         return
-    writing.write(output, content)
+    size = _make(config, ruleset, clock, form, partial(writing.write, output), since)
     if sys.stdout.isatty() or sys.stderr.isatty():
         rehearsal_note(clock)
-        click.echo(f"Wrote {output}, {max(1, len(content) // 1024):,} KiB.")
+        click.echo(f"Wrote {output}, {max(1, size // 1024):,} KiB.")
 
 
 def describe(path: Path | None, output: Path | None) -> None:
@@ -50,15 +51,23 @@ def describe(path: Path | None, output: Path | None) -> None:
         writing.write(output, content.encode())
 
 
-def _made(config: Config, ruleset: RuleSet, clock: Clock, form: str, since: date | None) -> bytes:
-    """The report, remembered as the one of today."""
+def _make(
+    config: Config,
+    ruleset: RuleSet,
+    clock: Clock,
+    form: str,
+    give: Callable[[bytes], object],
+    since: date | None = None,
+) -> int:
+    """Give the report to people, and then remember it as the one of today. Returns its size in bytes."""
     from sync.report import earlier, gather, writing
 
     with opened_store(config, create=False) as store:
         told = gather.gather(config, ruleset, store, clock, since)
         content = writing.render(told, form)
+        give(content)
         earlier.remember(store, clock, told.made_at.date(), (row.id for row in told.stuck))
-    return content
+    return len(content)
 
 
 def after(config: Config, ruleset: RuleSet) -> bool:
@@ -69,8 +78,8 @@ def after(config: Config, ruleset: RuleSet) -> bool:
 
     failed: str | None = None
     try:
-        content = _made(config, ruleset, clocks.read(), writing.form_of(config.report_file), None)
-        writing.write(config.report_file, content)
+        give = partial(writing.write, config.report_file)
+        _make(config, ruleset, clocks.read(), writing.form_of(config.report_file), give)
     except Stop as stop:
         failed = f"[report] file: {stop}"
     monitoring.tell_once(config, "report", failed)

@@ -442,6 +442,12 @@ def test_a_report_that_fails_holds_up_no_label(town: Town) -> None:
     assert (town.folder / "not" / "there.html").exists()
 
 
+def test_a_report_that_nobody_got_is_not_remembered(busy: Town) -> None:
+    assert busy.unstuck("report", "-o", "not/there.html").code == 2
+    busy.now = "2026-03-21T12:00:00"
+    assert told(busy)["summary"]["compared_with"] is None
+
+
 def test_config_knows_which_endings_a_report_has(town: Town) -> None:
     town.write_config(CONFIG + '[report]\nfile = "report.pdf"\n')
     said = town.unstuck("check")
