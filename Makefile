@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 APP    := $(VENV)/.app
 DEV    := $(VENV)/.dev
 
-.PHONY: run test soak check format bench clean
+.PHONY: run test soak check format bench screenshots clean
 
 run: $(APP)
 	@$(BIN)/python examples/run.py
@@ -32,6 +32,10 @@ format: $(DEV)
 bench: $(DEV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@missed=0; for script in $(filter-out bench/tables.py,$(wildcard bench/*.py)); do echo "$$script"; $(BIN)/python $$script || missed=1; done; exit $$missed
+
+# What docs/images shows: the example's report, in Debian's chromium.
+screenshots: $(DEV)
+	@$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf $(VENV) build dist examples/out examples/inbox/labelled

@@ -1,4 +1,4 @@
-"""Write docs/connectors/README.md, the table of what each connector can do, from the connectors themselves."""
+"""Write the pages that are made from the code: docs/connectors/README.md and docs/data.md."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from pathlib import Path
 
 from connectors import registry
 from connectors.base import Capabilities, Connector, Dating, Granularity, Option
+from sync import data
+from sync.data import Described
 
 TARGET = Path(__file__).parent / "connectors" / "README.md"
+DATA = Path(__file__).parent / "data.md"
 
 INTRODUCTION = """\
 # What each connector can do
@@ -81,5 +84,34 @@ def page() -> str:
     return "\n".join([INTRODUCTION, table(connectors), *(section(*one) for one in connectors.items())])
 
 
+DATA_INTRODUCTION = """\
+# The store, table by table
+
+The store is one SQLite file; any program that speaks SQLite can read it, also while a run works. This page is
+generated from the code by `python docs/generate.py`, and a test holds it to the schema. Tables may change with a new
+version; the views are what to build on.
+
+To look around in a browser:
+
+    unstuck report --datasette -o metadata.json
+    datasette unstuck.db -m metadata.json
+
+shows these descriptions, filters to click, and questions that are ready to be asked.
+"""
+
+
+def described(name: str, one: Described) -> str:
+    """A table or view."""
+    lines = "".join(f"| `{column}` | {text} |\n" for column, text in one.columns.items())
+    return f"### {name}\n\n{one.text}\n\n| column | holds |\n|---|---|\n{lines}"
+
+
+def data_page() -> str:
+    """The whole of docs/data.md."""
+    parts = [DATA_INTRODUCTION, "## Views, for people\n", *(described(*each) for each in data.VIEWS.items())]
+    return "\n".join([*parts, "## Tables, for runs\n", *(described(*each) for each in data.TABLES.items())])
+
+
 if __name__ == "__main__":
     TARGET.write_text(page(), "utf-8")
+    DATA.write_text(data_page(), "utf-8")

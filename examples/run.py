@@ -30,6 +30,7 @@ def main() -> int:
     tell(summary)
     if done.returncode == 0:
         unstuck("findings")
+        unstuck("report", "-o", "examples/out/report.html")
         point_on()
     return done.returncode
 
@@ -62,6 +63,7 @@ def point_on() -> None:
     say(f"""
 The labelled copies   examples/inbox/labelled/*.xml   (the exports themselves are as they were)
 The store, SQLite     examples/out/unstuck.db
+A report to open      examples/out/report.html
 
 Look around:
   export UNSTUCK_NOW={NOW}

@@ -243,6 +243,29 @@ def status(config: Path | None, form: str) -> None:
 
 
 @unstuck.command()
+@click.option("-o", "--output", type=_PATH, help="The file to write: report.html, .csv, .json, .xlsx or .md.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "csv", "json", "xlsx", "md"]),
+    help="Default: as the file ends, else html.",
+)
+@click.option("--since", type=_DAY, metavar="DAY", help="Un-stuck since the report of this day, or the last before it.")
+@click.option("--datasette", is_flag=True, help="Instead: metadata (JSON) for `datasette unstuck.db -m FILE`.")
+@click.pass_obj
+def report(config: Path | None, output: Path | None, form: str | None, since: datetime | None, datasette: bool) -> None:
+    """A page to look at: what serves an outcome, what is stuck and what got un-stuck, across all tools."""
+    if datasette and (form or since):
+        raise click.UsageError("--datasette describes the store itself, and goes with -o only.")
+    from sync.commands import reporting
+
+    if datasette:
+        reporting.describe(config, output)
+    else:
+        reporting.report(config, output, form, since.date() if since else None)
+
+
+@unstuck.command()
 @click.argument("file", type=_PATH)
 @click.pass_obj
 def backup(config: Path | None, file: Path) -> None:

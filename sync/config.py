@@ -131,6 +131,7 @@ class Config:
     metrics_file: Path | None = None
     ping: str | None = None
     """A URL, of which no more than its host is ever shown."""
+    report_file: Path | None = None
     stale_after: float | None = None
     """In seconds, as the next; what is not set is learned."""
     quiet_after: float | None = None
@@ -241,6 +242,7 @@ class _Reader:
             apply=tables["writes"]["apply"],
             metrics_file=self.folder / tables["metrics"]["file"] if tables["metrics"]["file"] else None,
             ping=self.ping(tables["metrics"]["ping"]),
+            report_file=self.report(tables["report"]["file"]),
             stale_after=self.optional_duration("status.stale_after", tables["status"]["stale_after"]),
             quiet_after=self.optional_duration("status.quiet_after", tables["status"]["quiet_after"]),
             sources=dict(self.sources(zone, tuple(calendars), finder)),
@@ -274,6 +276,15 @@ class _Reader:
             shrink=given("shrink", self.a_share, general.shrink),
             count=None if own["count"] is None else self.at_least_one(f"{place}brakes.count", own["count"]),
         )
+
+    # Reports
+
+    def report(self, name: str | None) -> Path | None:
+        if name is None:
+            return None
+        if Path(name).suffix.lower() not in settings.REPORT_ENDINGS:
+            self.wrong("report.file", f'"{name}" must end in one of {", ".join(settings.REPORT_ENDINGS)}')
+        return self.folder / name
 
     # Tables and values
 

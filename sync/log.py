@@ -6,14 +6,17 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 import click
 
+from sync.colour import Colour, toned
 from sync.secrets import Formatter, redacted
 
 Level = Literal["debug", "info", "warning", "error"]
+_TONES: Mapping[Level, Colour] = {"warning": "yellow", "error": "red"}
 
 _run: int | None = None
 """The run that this process works on; it works on one at a time."""
@@ -90,7 +93,8 @@ def say(text: str, event: str, level: Level = "warning", **facts: Any) -> None:
     if isinstance(sys.stderr, JsonLines):
         sys.stderr.put(level, event, text, **facts)
     else:
-        click.echo(redacted(text), err=True)
+        tone = _TONES.get(level)
+        click.echo(toned(redacted(text), tone, sys.stderr) if tone else redacted(text), err=True)
 
 
 def note(event: str, **facts: Any) -> None:

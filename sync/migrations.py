@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from rules import incremental, lasting, table
+from sync import views
 
 migrations = Migrations("unstuck")
 
@@ -288,3 +289,14 @@ CREATE TABLE made_label (
 ) WITHOUT ROWID;
 """,
     )
+
+
+@migrations()
+def m017_reports(db: Database) -> None:
+    """What a report showed as stuck, so that the next one can tell what got un-stuck; and views for people."""
+    db.conn.execute(
+        "CREATE TABLE report (day TEXT NOT NULL, rehearsal INTEGER NOT NULL DEFAULT 0, made_at TEXT NOT NULL, "
+        "stuck TEXT NOT NULL, PRIMARY KEY (day, rehearsal)) WITHOUT ROWID"
+    )
+    for view in views.ALL:
+        db.conn.execute(view)

@@ -26,16 +26,16 @@ def watched(config: Config, call: Callable[[], Result]) -> Result:
         raise
     except Exception:
         if config.ping is not None:
-            _tell_once(config, "ping", _ping(config, clocks.read(), fine=False))
+            tell_once(config, "ping", _ping(config, clocks.read(), fine=False))
         raise
 
 
 def after(config: Config, report: RunReport) -> None:
     """Write numbers and ping, as config asks for."""
     if config.metrics_file is not None:
-        _tell_once(config, "metrics", _write_numbers(config.store, config.metrics_file, report))
+        tell_once(config, "metrics", _write_numbers(config.store, config.metrics_file, report))
     if config.ping is not None and report.stopped is None:
-        _tell_once(config, "ping", _ping(config, report.clock, fine=report.exit_code == Exit.FINE))
+        tell_once(config, "ping", _ping(config, report.clock, fine=report.exit_code == Exit.FINE))
 
 
 def _write_numbers(path: Path, file: Path, report: RunReport) -> str | None:
@@ -53,7 +53,8 @@ def _ping(config: Config, clock: Clock, *, fine: bool) -> str | None:
     return ping.send(config.ping, fine=fine)
 
 
-def _tell_once(config: Config, what: str, sentence: str | None) -> None:
+def tell_once(config: Config, what: str, sentence: str | None) -> None:
+    """Say what went wrong with something that a run does for others, unless people were told after the last run."""
     sentences: Sequence[str] = [sentence] if sentence else []
     try:
         with open_store(config.store, create=False) as store, sqlite_in_words(config.store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import click
 
 from sync.planfile import harmless
+
+_MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\dZ$")
+"""A time as programs read it; people are shown it to the minute."""
 
 
 def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str, nothing: str) -> None:
@@ -67,5 +71,5 @@ def _rich_table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     for column in columns:
         shown.add_column(column.replace("_", " "), overflow="fold" if column in ("reason", "title") else "ellipsis")
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(_MOMENT.sub(r"\1 \2", cell)) for cell in row))
     Console().print(shown)

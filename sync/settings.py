@@ -71,6 +71,10 @@ METRICS = (
     Option("ping", "after each run, this URL is called; with /fail behind its path if the run was not fine"),
 )
 
+REPORT = (Option("file", "after each run, the report is written into this file: .html, .csv, .json, .xlsx or .md"),)
+
+REPORT_ENDINGS = (".html", ".csv", ".json", ".xlsx", ".md")
+
 STATUS = (
     Option("stale_after", "`unstuck status` ends with 1 if a source's data is older; learned if absent"),
     Option("quiet_after", "and if nothing changed in a source for so long; learned if absent"),
@@ -90,6 +94,7 @@ TABLES = {
     "brakes": BRAKES,
     "writes": WRITES,
     "metrics": METRICS,
+    "report": REPORT,
     "status": STATUS,
     "retention": RETENTION,
 }

@@ -83,8 +83,10 @@ def pull_all(
         for one in sources
     }
     wish.progress(f"pulling {', '.join(pulls)}")
-    for name, step in side_by_side(lanes, wish.stopping):
-        pulls[name].take(step)
+    with wish.progress.pulling({name: _expected(store, pull) for name, pull in pulls.items()}):
+        for name, step in side_by_side(lanes, wish.stopping):
+            pulls[name].take(step)
+            wish.progress.pulled(name, pulls[name].report.seen)
     for one in sources:
         lane = lanes[one.source.name]
         one.stuck = lane.stuck
@@ -95,6 +97,16 @@ def pull_all(
     if not report.stopped:
         report.repeated = frozenset(told.of_sources(store, report.sources, clock.now))
     findings.link(store, _links(config))
+
+
+def _expected(store: Store, pull: SourcePull) -> int | None:
+    """How many items will come: as many as there are, where all are asked for; else nobody knows."""
+    if pull.cursors():
+        return None
+    known: int = store.value(
+        "SELECT count(*) FROM item WHERE source = ? AND missing_since IS NULL", (pull.source.name,)
+    )
+    return known or None
 
 
 def _terms(config: Config, clock: Clock, wish: Wish, grader: Grader) -> Terms:

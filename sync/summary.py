@@ -17,6 +17,7 @@ from sync.pull import SourceReport
 from sync.stopping import Stopping
 from sync.stops import Exit
 from sync.vetoes import Pause
+from sync.watching import Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Wish:
     """Only the plan of this SHA is applied."""
     narrow: Callable[[Plan], Plan] | None = None
     """Applied to the plan before brakes: keeps the approved changes of a saved plan only."""
-    progress: Callable[[str], None] = lambda _: None
+    progress: Watcher = field(default_factory=Watcher)
     """Told what is being done, for people who watch."""
     stopping: Stopping = field(default_factory=Stopping)
     """Asked between two steps whether to stop."""

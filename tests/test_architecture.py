@@ -163,5 +163,5 @@ def test_a_room_is_only_a_docstring(room: str) -> None:
 
 def test_one_module_alone_writes_to_stderr() -> None:
     """So that `--log-format json` holds whatever is said; progress is for terminals, which have no use for it."""
-    loud = {module for module, source in modules() if "err=True" in source} - {"sync.log", "sync.commands.shared"}
+    loud = {module for module, source in modules() if "err=True" in source} - {"sync.log", "sync.watching"}
     assert loud == set()

@@ -434,6 +434,7 @@ COMMANDS = {
     "explain": ["explain", "loyalty-5", "--format", "json"],
     "status": ["status", "--format", "json"],
     "run": ["run", "--json"],
+    "report": ["report", "--format", "json"],
     "rules backtest": ["rules", "backtest", f"{ROOT}/rules/builtin", "--since", "2026-11-12", "--format", "json"],
     "rules diff": ["rules", "diff", f"{ROOT}/rules/builtin/outcomes.toml", f"{ROOT}/rules/builtin", "--format", "json"],
 }

@@ -36,15 +36,28 @@ CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
 """Where the shipped files say that editors find their schemas."""
 
 
+FIRST_PAGE = """\
+unstuck labels work that serves no business outcome, and work that has quietly stalled, in the tools that teams use.
+
+There is no config yet. Begin with `unstuck init .`
+
+  1. unstuck init .         asks which tools there are, and writes a commented config.toml and the rule files
+  2. unstuck check --live   says whether they are right, and whether the tools agree
+  3. unstuck run            pulls, asks the rules, and shows which labels would go on, and why: it writes nothing
+  4. unstuck report -o report.html   the same as a page to look at
+  5. unstuck run --apply    writes the labels; what a rule found is seen once before it writes
+
+`unstuck --help` lists all commands."""
+
+
 def welcome(path: Path | None, help_text: str) -> None:
-    """What `unstuck` alone prints: help, and the first thing to do."""
-    click.echo(help_text)
+    """What `unstuck` alone prints: the way to the first plan, or where to look."""
     try:
         found = configs.find(path)
     except InvalidStop:
-        click.echo("\nThere is no config yet. Begin with `unstuck init .`")
+        click.echo(FIRST_PAGE)
     else:
-        click.echo(f"\nThe config is {found}. See how things stand with `unstuck status`.")
+        click.echo(f"{help_text}\n\nThe config is {found}. See how things stand with `unstuck status`.")
 
 
 def init(folder: Path, named: Sequence[str], settings: Sequence[str]) -> None:

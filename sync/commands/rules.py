@@ -27,7 +27,6 @@ from sync.commands.shared import (
     load,
     load_rules,
     opened_store,
-    progress,
     rehearsal_note,
     rule_files,
     short,
@@ -37,6 +36,7 @@ from sync.compare import Comparison, compare
 from sync.config import Config
 from sync.stops import Exit, InvalidStop
 from sync.today import today
+from sync.watching import watcher
 
 
 def _rules_for(path: Path | None, names: Sequence[Path]) -> tuple[RuleSet, Config | None]:
@@ -190,7 +190,7 @@ def rules_backtest(path: Path | None, names: Sequence[str], since: date, until: 
     except ValueError as error:
         raise InvalidStop(f"{error}.") from error
     with opened_store(config, create=False) as store:
-        result = backtest(store, config, ruleset, moment, days, progress())
+        result = backtest(store, config, ruleset, moment, days, watcher())
     if form == "json":
         output.emit_json(result.as_json())
     else:

@@ -16,11 +16,12 @@ from sync import clock as clocks
 from sync import config as configs
 from sync import log, monitoring, output, planfile, takeback
 from sync.brakes import NAMES as BRAKES
+from sync.colour import toned
+from sync.commands import reporting
 from sync.commands.shared import (
     load,
     load_rules,
     opened_store,
-    progress,
     rehearsal_note,
     rule_files,
     short,
@@ -36,6 +37,7 @@ from sync.stops import Exit, InvalidStop
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
+from sync.watching import watcher
 
 
 def run(
@@ -50,7 +52,7 @@ def run(
         source=source,
         full=full,
         force=_forced(force),
-        progress=progress(),
+        progress=watcher(),
     )
     return run_and_tell(config, ruleset, wish, as_json=as_json)
 
@@ -91,7 +93,8 @@ def run_and_tell(
     watching = sys.stdout.isatty() or sys.stderr.isatty()
     if as_json or watching or _needs_a_person(report, shown):
         _tell(report, as_json, report.problems if watching else report.news)
-    return report.exit_code
+    written = report.stopped is not None or reporting.after(config, ruleset)
+    return report.exit_code or (Exit.FINE if written else Exit.PARTLY)
 
 
 def _needs_a_person(report: RunReport, shown: str | None) -> bool:
@@ -146,11 +149,13 @@ def _tell_plan(plan: Plan, *, is_all: bool = True) -> None:
         for sign, labels in (("+", change.add), ("-", change.remove)):
             for label in labels:
                 why = "; ".join(reason.text for reason in change.reasons[label])
-                click.echo(f'  {sign} {label}  {change.key}  "{short(change.title)}"  {why}')
+                shown = toned(f"{sign} {label}", "green" if sign == "+" else "yellow", sys.stdout)
+                click.echo(f'  {shown}  {change.key}  "{short(change.title)}"  {why}')
     for source, collection in plan.copies:
         click.echo(f"  = {source}: the labelled copy of {collection} is made anew from the changed input")
     for held in plan.held:
-        click.echo(f"  o {held.label}  {held.key}  held back: {held.why}")
+        shown = toned(f"o {held.label}", "bright_black", sys.stdout)
+        click.echo(f"  {shown}  {held.key}  held back: {held.why}")
 
 
 def _tell_held(report: RunReport) -> None:
@@ -185,7 +190,7 @@ def plan(path: Path | None, output_file: Path | None, source: str | None, form: 
     if output_file is not None:
         planfile.refuse_ending(output_file)
     config, ruleset = load(path)
-    report = _cycle(config, ruleset, Wish(command="plan", source=source, progress=progress()))
+    report = _cycle(config, ruleset, Wish(command="plan", source=source, progress=watcher()))
     if output_file is not None:
         planfile.save(output_file, report.plan, ruleset.sha, report.clock.now)
     if form == "json":
@@ -218,7 +223,7 @@ def apply(
     if file is not None:
         return _apply_saved(path, file, every_row, force, as_json)
     config, ruleset = load(path)
-    wish = Wish(command="apply", apply=True, force=_forced(force), expect=expect, progress=progress())
+    wish = Wish(command="apply", apply=True, force=_forced(force), expect=expect, progress=watcher())
     return run_and_tell(config, ruleset, wish, as_json=as_json)
 
 
@@ -235,7 +240,7 @@ def _apply_saved(path: Path | None, file: Path, every_row: bool, force: Sequence
         drifted.extend(gone)
         return kept
 
-    wish = Wish(command="apply", apply=True, force=_forced(force), narrow=narrow, progress=progress())
+    wish = Wish(command="apply", apply=True, force=_forced(force), narrow=narrow, progress=watcher())
     code = run_and_tell(config, ruleset, wish, as_json=as_json)
     for row in drifted:
         log.say(
@@ -252,7 +257,7 @@ def _apply_saved(path: Path | None, file: Path, every_row: bool, force: Sequence
 def undo(path: Path | None, run_id: int, apply_: bool, force: Sequence[str], as_json: bool) -> int:
     """Take back what one run wrote, as far as it is still so; without `apply_` only show what that is."""
     config = configs.load(configs.find(path))
-    wish = Wish(command="undo", apply=apply_, force=_forced(force), progress=progress())
+    wish = Wish(command="undo", apply=apply_, force=_forced(force), progress=watcher())
     with _at_work(config, wish, create=False) as (store, heeding):
         _refuse_unknown(store, run_id)
         aim = takeback.undoing(store.connection, run_id)
@@ -283,7 +288,7 @@ def _tell_undone(report: RunReport, aim: Aim) -> None:
 def retire(path: Path | None, source: str | None, apply_: bool, force: Sequence[str], as_json: bool) -> int:
     """Take off every label that we ever put, and nothing else; without `apply_` only show which."""
     config = configs.load(configs.find(path))
-    wish = Wish(command="retire", apply=apply_, source=source, force=_forced(force), progress=progress())
+    wish = Wish(command="retire", apply=apply_, source=source, force=_forced(force), progress=watcher())
     with _at_work(config, wish, create=False) as (store, heeding):
         report = take_back(config, store, clocks.read(), heeding, takeback.retiring(store.connection, source))
     _tell(report, as_json)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,13 +67,6 @@ def opened_store(config: Config, *, create: bool) -> Iterator[Store]:
 def rehearsal_note(clock: clocks.Clock) -> None:
     if clock.rehearsal:
         log.say(f"Rehearsal: UNSTUCK_NOW sets the clock to {clock.now:%d %b %Y %H:%M} UTC.", "rehearsal", "info")
-
-
-def progress() -> Callable[[str], None]:
-    """Say what is being done, to people who watch."""
-    if not sys.stderr.isatty():
-        return lambda _: None
-    return lambda doing: click.echo(f"… {doing}", err=True)
 
 
 def short(title: str, most: int = 60) -> str:

@@ -24,6 +24,7 @@ HARMLESS: dict[str, list[list[str]]] = {
     "init": [["new"]],
     "items": [[]],
     "plan": [[], ["-o", "again.csv"]],
+    "report": [["-o", "report.html"], ["--format", "json"], ["--datasette"]],
     "retire": [[], ["--source", "team"]],
     "rules backtest": [["--since", "2026-03-01"]],
     "rules capture": [["APP-1"]],
