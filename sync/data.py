@@ -206,6 +206,15 @@ TABLES: Mapping[str, Described] = {
         {"source": _WORDS["source"], "collection": "its native id", "status_id": "the tool's id of it",
          "status": "its name", "items": "items in it"},
     ),
+    "unproved": Described(
+        "Items of which their tool could not prove since when they are in their status.",
+        {"item_id": _ITEM, "status_since": "what was known of that then"},
+    ),
+    "made_label": Described(
+        "Labels that we had to make in a tool before they could be put on; `retire` deletes them.",
+        {"source": _WORDS["source"], "collection": "its native id", "native_id": "the tool's id of the label",
+         "label": _LABEL},
+    ),
     "report": Described(
         "What reports of earlier days showed as stuck.",
         {"day": "the local day", "rehearsal": "1 if `UNSTUCK_NOW` set the clock", "made_at": "UTC",
