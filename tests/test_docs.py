@@ -53,9 +53,11 @@ def fenced(text: str, language: str = "[a-z]*") -> list[str]:
 
 
 def shown_lines(text: str) -> Iterator[str]:
-    """Lines that a reader is shown to type: indented and fenced code."""
+    """Lines that a reader is shown to type: indented and fenced code, and of a terminal's what stands behind `$`."""
     for block in fenced(text):
-        yield from block.splitlines()
+        lines = block.replace("\\\n", " ").splitlines()
+        typed = [line[2:] for line in lines if line.startswith("$ ")]
+        yield from typed or lines
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     yield from (line for line in prose.splitlines() if line.startswith("    "))
 

@@ -25,7 +25,7 @@ path   = "inbox/*"
 sponsor = "Text1"
 """
 
-NOTHING = {"items": 0, "added": 0, "removed": 0, "copies": 0}
+NOTHING = {"items": 0, "added": 0, "removed": 0, "copies": 0, "deleted_labels": 0}
 Tasks = dict[int, str | None]
 """UID -> sponsor."""
 
@@ -103,7 +103,7 @@ def test_a_label_comes_and_goes_and_then_nothing_is_written(office: Office, name
     make = KINDS[name]
     office.export(name, make({1: None, 2: None, 3: "Ada"}))
     before = (office.inbox / name).read_bytes()
-    assert office.run().json["written"] == {"items": 2, "added": 2, "removed": 0, "copies": 1}
+    assert office.run().json["written"] == {"items": 2, "added": 2, "removed": 0, "copies": 1, "deleted_labels": 0}
     assert office.shown(name) == {"1": ["pmo-no-sponsor"], "2": ["pmo-no-sponsor"]}
     assert office.run().json["written"] == NOTHING
     assert (office.inbox / name).read_bytes() == before
