@@ -5,9 +5,9 @@
     python bench/jira_pull.py --write             also put the table into docs/benchmarks.md
     python bench/jira_pull.py --dlt PYTHON        another Python that has dlt[duckdb], if this one has not
 
-The issues are served by tests/fakes/jira in a process of its own, so that what is measured is who asks. Each way of
-reading runs in a process of its own too, from its start to its end with all imports, three times in turn (dlt once, as
-it takes minutes); the least CPU time counts, and its peak memory. All of them keep the same: issues with two custom
+The issues are served by connectors/fakes/jira in a process of its own, so that what is measured is who asks. Each way
+of reading runs in a process of its own too, from its start to its end with all imports, three times in turn (dlt once,
+as it takes minutes); the least CPU time counts, and its peak memory. All of them keep the same: issues with two custom
 fields, and their changes of status.
 
 - "jira objects" is what one writes with the `jira` package: its search, its Issue objects, rows into SQLite. It names
@@ -328,7 +328,7 @@ def child(way: str, url: str, email: str, token: str, folder: str) -> None:
 @contextmanager
 def serving(issues: int, latency: float = 0.0) -> Iterator[tuple[str, str, str]]:
     """The fake in a process of its own: its URL, e-mail address and token."""
-    command = [sys.executable, "-m", "tests.fakes.jira", "--issues", str(issues), "--latency", str(latency)]
+    command = [sys.executable, "-m", "connectors.fakes.jira", "--issues", str(issues), "--latency", str(latency)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout

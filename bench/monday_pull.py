@@ -45,8 +45,8 @@ MANY_LABELS = 100
 
 def serve(items: int) -> None:
     """A big board; prints its address and id. A line on stdin is answered with the calls so far, by what they asked."""
-    from tests.fakes.monday.api import Monday
-    from tests.fakes.server import Answer, Request
+    from connectors.fakes.monday.api import Monday
+    from connectors.fakes.server import Answer, Request
 
     fake = Monday()
     board = fake.account.new_board(
@@ -135,8 +135,8 @@ def served(items: int) -> Iterator[Served]:
 
 def connector(url: str, board: str) -> Any:
     from connectors.base import SourceSetup
+    from connectors.fakes.monday.account import TOKEN
     from connectors.monday import MondayConnector
-    from tests.fakes.monday.account import TOKEN
 
     options = {"base_url": url, "token": TOKEN, "daily_calls": 100_000}
     return MondayConnector(SourceSetup("bench", options, collections=(board,), writable=True))
@@ -156,7 +156,7 @@ def read_package(url: str, board: str) -> int:
     base._URLS["prod"] = url
     from monday import MondayClient
 
-    from tests.fakes.monday.account import TOKEN
+    from connectors.fakes.monday.account import TOKEN
 
     items = MondayClient(TOKEN).boards.fetch_all_items_by_board_id(int(board), limit=PAGE)
     for item in items:

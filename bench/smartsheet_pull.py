@@ -42,7 +42,7 @@ BATCH = 500
 
 def serve(rows: int) -> None:
     """A big sheet; prints its address. A line on stdin is answered with the requests so far; `sheets` adds more."""
-    from tests.fakes.smartsheet.api import Smartsheet
+    from connectors.fakes.smartsheet.api import Smartsheet
 
     fake = Smartsheet()
     plain = [(f"Column {number}", "TEXT_NUMBER") for number in range(COLUMNS - 7)]
@@ -120,8 +120,8 @@ def served(rows: int) -> Iterator[Served]:
 
 def connector(url: str) -> Any:
     from connectors.base import SourceSetup
+    from connectors.fakes.smartsheet.account import TOKEN
     from connectors.smartsheet import SmartsheetConnector
-    from tests.fakes.smartsheet.account import TOKEN
 
     return SmartsheetConnector(SourceSetup("bench", {"base_url": url, "token": TOKEN}, writable=True))
 
@@ -137,7 +137,7 @@ def read_client(url: str, sheet: int) -> int:
     """What one writes with the vendor's client."""
     import smartsheet
 
-    from tests.fakes.smartsheet.account import TOKEN
+    from connectors.fakes.smartsheet.account import TOKEN
 
     client = smartsheet.Smartsheet(access_token=TOKEN, api_base=url, user_agent="bench")
     return len(client.Sheets.get_sheet(sheet, level=2, include="objectValue").rows)

@@ -4,9 +4,9 @@
     python bench/trello_pull.py --small    50 cards
     python bench/trello_pull.py --write    also put the table into docs/benchmarks.md
 
-The board is served by tests/fakes/trello in a process of its own, which also counts the requests. Each way of reading
-runs in a process of its own too. Times are CPU seconds: of reading, and beside it of what it takes before that to start
-Python and to import what is needed.
+The board is served by connectors/fakes/trello in a process of its own, which also counts the requests. Each way of
+reading runs in a process of its own too. Times are CPU seconds: of reading, and beside it of what it takes before that
+to start Python and to import what is needed.
 
 - "unstuck" is the connector's pull, into the store, within Trello's limits; "twice" is the same two times.
 - "unstuck's connector" is the pull alone, of which nothing is kept, as of what py-trello reads. Both of ours collect
@@ -187,7 +187,7 @@ def child(who: str, place: Place) -> None:
 
 def measure(who: str, cards: int, folder: Path) -> Cost:
     """Read in one of the ways from a fake of its own."""
-    command = [sys.executable, "-m", "tests.fakes.trello", "--cards", str(cards), "--moves", str(MOVES)]
+    command = [sys.executable, "-m", "connectors.fakes.trello", "--cards", str(cards), "--moves", str(MOVES)]
     command += ["--no-limits"] if who == "objects" else []
     folder.mkdir()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as fake:
@@ -202,7 +202,7 @@ def measure(who: str, cards: int, folder: Path) -> Cost:
 
 def pages_of_actions(cards: int) -> int:
     """How many pages of a thousand actions, newest first, it takes to see each card come into its list."""
-    from tests.fakes.trello.many import many_cards
+    from connectors.fakes.trello.many import many_cards
 
     [board] = many_cards(cards, MOVES).boards.values()
     newest_first = [action["data"].get("card", {}).get("id") for action in reversed(board.actions)]

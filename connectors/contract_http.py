@@ -11,7 +11,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from enum import StrEnum
 from typing import ClassVar
 
 import pytest
@@ -27,24 +26,8 @@ from connectors.errors import (
     SetupError,
     UnsafeError,
 )
+from connectors.fakes.server import RETRY_AFTER, BadDay
 from connectors.model import LabelChange
-
-
-class BadDay(StrEnum):
-    """What can befall a request."""
-
-    BUSY = "429 with Retry-After: 7"
-    SERVER_ERROR = "500"
-    CUT = "the connection is cut in the middle of the answer's body, after the request was carried out"
-    UNAUTHORIZED = "401"
-    FORBIDDEN = "403"
-    HTML = "200 with a page of HTML"
-    REDIRECT = "302 to `HttpWorld.elsewhere`"
-    LINK = "a good page whose link to the next one leads to `HttpWorld.elsewhere`"
-
-
-RETRY_AFTER = 7
-"""Seconds that `BadDay.BUSY` asks to wait."""
 
 FOREVER = 1_000_000
 

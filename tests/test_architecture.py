@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("connectors", "rules", "sync")
 
-SHARED = {"model", "base", "errors", "http", "registry", "contract", "contract_http"}
+SHARED = {"model", "base", "errors", "http", "registry", "contract", "contract_http", "fakes"}
 """What is in `connectors` beside the connectors themselves."""
 
 STORES = {"sqlite3", "sqlite_utils", "apsw", "pysqlite3"}
@@ -80,6 +80,8 @@ def wrong_anywhere(module: str, name: str) -> str | None:
         return "tests are not installed where the daemon runs"
     if not is_suite and name.startswith("connectors.contract"):
         return "the contract suite needs pytest"
+    if is_within(name, "connectors.fakes") and not (is_suite or module.startswith(("connectors.fakes", "sync.demo"))):
+        return "only the demo and the tests talk to stand-ins"
     return None
 
 
@@ -124,6 +126,13 @@ def test_the_arrows_point_one_way() -> None:
         ("connectors.registry", "from connectors.memory import MemoryConnector"),
         ("connectors.trello", "from connectors.contract import World"),
         ("connectors.trello", "import pytest"),
+        ("connectors.trello", "from connectors.fakes.server import FakeServer"),
+        ("connectors.fakes.trello.site", "from connectors.trello import TrelloConnector"),
+        ("connectors.fakes.trello.site", "from sync.demo import world"),
+        ("connectors.fakes.trello.site", "import pytest"),
+        ("connectors.fakes.trello.site", "from connectors.contract_http import HttpWorld"),
+        ("connectors.fakes.trello.site", "from datetime import datetime\ndatetime.now()"),
+        ("sync.run", "from connectors.fakes.jira.api import Jira"),
         ("connectors.model", "import requests"),
         ("connectors.model", "from connectors.base import Page"),
         ("connectors.trello", "from datetime import datetime\ndatetime.now(UTC)"),
@@ -147,6 +156,8 @@ def test_an_arrow_that_points_the_other_way_is_seen(module: str, source: str) ->
         ("connectors.msproject.connector", "from connectors.msproject import splice\nfrom .parse import parse_item"),
         ("connectors.http", "import time\ntime.sleep(1)\ntime.monotonic()"),
         ("rules.engine", "import sqlite3\nfrom connectors.model import WorkItem\nfrom connectors import model"),
+        ("connectors.fakes.trello.api", "from connectors.fakes.server import Answer"),
+        ("sync.demo.town", "from connectors.fakes.jira.api import Jira"),
         ("sync.run", "import sqlite_utils\nfrom connectors.registry import load\nfrom rules import engine"),
     ],
 )

@@ -13,14 +13,14 @@ import pytest
 from connectors.base import ChangeResult, Collection, Outcome, SourceSetup
 from connectors.contract import Pulled
 from connectors.errors import AccessError, AuthError, BusyError, ConnectorError, GoneError, InputError, SetupError
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.jira.doors import ALL_SCOPES, GATEWAY, TOKEN
+from connectors.fakes.jira.refusals import conflict
+from connectors.fakes.jira.site import Site
+from connectors.fakes.jira.state import ADA, AUTOMATION, US, issue_type
+from connectors.fakes.server import Answer, Request
 from connectors.jira import JiraConnector
 from connectors.model import Cursor, ItemRef, LabelChange
-from tests.fakes.jira.api import Jira
-from tests.fakes.jira.doors import ALL_SCOPES, GATEWAY, TOKEN
-from tests.fakes.jira.refusals import conflict
-from tests.fakes.jira.site import Site
-from tests.fakes.jira.state import ADA, AUTOMATION, US, issue_type
-from tests.fakes.server import Answer, Request
 
 DAY = timedelta(days=1)
 HTML = {"Content-Type": "text/html"}

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from connectors.base import ChangeResult, Collection, Outcome
 from connectors.errors import BusyError
+from connectors.fakes.jira.doors import TOKEN
+from connectors.fakes.jira.shapes import document, plain
+from connectors.fakes.jira.state import ADA, US
+from connectors.fakes.server import Answer
 from connectors.jira import JiraConnector
 from connectors.jira.telling import HEADING, LONGEST, SETTLED, as_wiki, shortened
 from connectors.model import ItemRef, LabelChange
-from tests.fakes.jira.doors import TOKEN
-from tests.fakes.jira.shapes import document, plain
-from tests.fakes.jira.state import ADA, US
 from tests.fakes.jira_world import JiraCloudWorld, JiraServerWorld, JiraWorld
-from tests.fakes.server import Answer
 
 
 class Desk:

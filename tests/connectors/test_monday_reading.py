@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from connectors.base import Collection, Page, SourceSetup
 from connectors.errors import AccessError, BusyError, ConnectorError, GoneError, InputError, SetupError
+from connectors.fakes.monday.account import TOKEN
+from connectors.fakes.monday.api import Monday
+from connectors.fakes.server import Answer
 from connectors.model import Certainty, Cursor, StatusCategory, WorkItem
 from connectors.monday import MondayConnector
 from connectors.monday.api import problem_of, told
@@ -23,9 +26,6 @@ from connectors.monday.items import Place, Setting, parse_item
 from connectors.monday.reading import parse_cursor
 from connectors.monday.statuses import Statuses, rolled_up
 from connectors.monday.values import NoAnswerError, labels_of, moment_of, names_of, percent_of, status_labels, text_of
-from tests.fakes.monday.account import TOKEN
-from tests.fakes.monday.api import Monday
-from tests.fakes.server import Answer
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TODO, UNDERWAY, DONE = StatusCategory.TODO, StatusCategory.IN_PROGRESS, StatusCategory.DONE

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from connectors.base import ChangeResult, Collection, Outcome, SourceSetup
 from connectors.errors import AccessError, BusyError, SetupError
+from connectors.fakes.monday.account import TOKEN, Board, Item
+from connectors.fakes.monday.api import Monday
+from connectors.fakes.monday.refusals import refused
+from connectors.fakes.server import Answer
 from connectors.model import ItemRef, LabelChange
 from connectors.monday import MondayConnector
-from tests.fakes.monday.account import TOKEN, Board, Item
-from tests.fakes.monday.api import Monday
-from tests.fakes.monday.refusals import refused
-from tests.fakes.server import Answer
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from connectors.base import Collection, SourceSetup
 from connectors.errors import AccessError
+from connectors.fakes.server import Answer
+from connectors.fakes.smartsheet.account import TOKEN, Cell, Row, Sheet
+from connectors.fakes.smartsheet.api import Smartsheet
 from connectors.model import ItemRef
 from connectors.smartsheet import SmartsheetConnector
-from tests.fakes.server import Answer
-from tests.fakes.smartsheet.account import TOKEN, Cell, Row, Sheet
-from tests.fakes.smartsheet.api import Smartsheet
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.OP_NO_SSL:DeprecationWarning")
 

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 from connectors.base import Collection, Page, SourceSetup
 from connectors.errors import BusyError, GoneError, InputError, SetupError
+from connectors.fakes.server import Answer, FakeServer, Request
+from connectors.fakes.smartsheet.account import TOKEN, Cell, Column
+from connectors.fakes.smartsheet.api import Smartsheet
 from connectors.model import StatusCategory, WorkItem
 from connectors.smartsheet import SmartsheetConnector
 from connectors.smartsheet.cells import NoAnswerError, is_error, moment_of, names_of, percent_of, text_of
 from connectors.smartsheet.columns import Roles, guess, lay_out, parse_column
 from connectors.smartsheet.reading import parse_cursor
 from connectors.smartsheet.rows import Setting, Sheet, parse_items
-from tests.fakes.server import Answer, FakeServer, Request
-from tests.fakes.smartsheet.account import TOKEN, Cell, Column
-from tests.fakes.smartsheet.api import Smartsheet
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.OP_NO_SSL:DeprecationWarning")
 

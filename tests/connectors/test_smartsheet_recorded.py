@@ -12,13 +12,13 @@ import pytest
 import requests
 
 from connectors.base import Outcome, SourceSetup
+from connectors.fakes.server import Answer
+from connectors.fakes.smartsheet.account import TOKEN
+from connectors.fakes.smartsheet.api import Smartsheet
 from connectors.model import ItemRef, LabelChange
 from connectors.smartsheet import SmartsheetConnector
 from connectors.smartsheet.reading import parse_cursor
-from tests.fakes.server import Answer
-from tests.fakes.smartsheet.account import TOKEN
-from tests.fakes.smartsheet.api import Smartsheet
-from tests.fakes.smartsheet.recorded import load_sheet, moment
+from tests.fakes.smartsheet_recorded import load_sheet, moment
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.OP_NO_SSL:DeprecationWarning")
 

@@ -13,12 +13,12 @@ import pytest
 
 from connectors.base import ChangeResult, Collection, Outcome, SourceSetup
 from connectors.errors import AccessError, BusyError, SetupError
+from connectors.fakes.server import Answer
+from connectors.fakes.smartsheet.account import TOKEN, Cell, Column, Row, Sheet
+from connectors.fakes.smartsheet.api import Smartsheet
 from connectors.model import ItemRef, LabelChange
 from connectors.smartsheet import SmartsheetConnector, turn
 from connectors.smartsheet.reading import parse_cursor
-from tests.fakes.server import Answer
-from tests.fakes.smartsheet.account import TOKEN, Cell, Column, Row, Sheet
-from tests.fakes.smartsheet.api import Smartsheet
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.OP_NO_SSL:DeprecationWarning")
 

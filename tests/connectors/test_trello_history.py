@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Collection, Page
+from connectors.fakes.trello.site import LISTS
+from connectors.fakes.trello.state import GRACE, US, Board
 from connectors.model import Certainty, Cursor, Transition, WorkItem
 from connectors.trello import TrelloConnector, api, connector
 from connectors.trello.history import parse_step
-from tests.fakes.trello.site import LISTS
-from tests.fakes.trello.state import GRACE, US, Board
 from tests.fakes.trello_world import TrelloWorld
 
 EXACT, AT_LEAST = Certainty.EXACT, Certainty.AT_LEAST

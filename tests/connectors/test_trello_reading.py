@@ -16,12 +16,12 @@ import pytest
 
 from connectors.base import Collection, Notice, Page, SourceSetup
 from connectors.errors import ConnectorError, GoneError, InputError, SetupError
+from connectors.fakes.server import Answer
+from connectors.fakes.trello.many import many_cards
+from connectors.fakes.trello.state import ADA, GRACE, US, limit
 from connectors.model import Cursor, StatusCategory, WorkItem
 from connectors.trello import TrelloConnector
 from connectors.trello.statuses import guess
-from tests.fakes.server import Answer
-from tests.fakes.trello.many import many_cards
-from tests.fakes.trello.state import ADA, GRACE, US, limit
 from tests.fakes.trello_world import TrelloWorld
 
 

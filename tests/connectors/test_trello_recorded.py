@@ -25,7 +25,7 @@ from connectors.trello.fields import Reader
 from connectors.trello.history import Trace, made_at
 from connectors.trello.statuses import DONE
 from tests.fakes.scripted import Reply, Scripted
-from tests.fakes.trello.recorded import load_board
+from tests.fakes.trello_recorded import load_board
 from tests.fakes.trello_world import TrelloWorld
 
 KEPT = ("Content-Type", "Date", "X-Rate-Limit-Api-Token-Remaining", "X-Rate-Limit-Api-Token-Interval-Ms")

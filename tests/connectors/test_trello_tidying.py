@@ -9,11 +9,11 @@ import pytest
 
 from connectors.base import Collection, MadeLabel, Outcome, Tidied
 from connectors.errors import AuthError
+from connectors.fakes.server import Answer
+from connectors.fakes.trello.refusals import PLAIN
+from connectors.fakes.trello.site import Site
+from connectors.fakes.trello.state import Board
 from connectors.trello import TrelloConnector
-from tests.fakes.server import Answer
-from tests.fakes.trello.refusals import PLAIN
-from tests.fakes.trello.site import Site
-from tests.fakes.trello.state import Board
 from tests.fakes.trello_world import TrelloWorld
 
 

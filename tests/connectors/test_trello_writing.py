@@ -11,13 +11,13 @@ import pytest
 
 from connectors.base import ChangeResult, Collection, Outcome
 from connectors.errors import AuthError
+from connectors.fakes.server import Answer
+from connectors.fakes.trello.refusals import PLAIN
+from connectors.fakes.trello.site import Site
+from connectors.fakes.trello.state import US, Board
 from connectors.model import ItemRef, LabelChange
 from connectors.trello import TrelloConnector
 from connectors.trello.labels import LONGEST
-from tests.fakes.server import Answer
-from tests.fakes.trello.refusals import PLAIN
-from tests.fakes.trello.site import Site
-from tests.fakes.trello.state import US, Board
 from tests.fakes.trello_world import TrelloWorld
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from connectors.contract import ConnectorContract
-from connectors.contract_http import BadDay, HttpConnectorContract
+from connectors.contract_http import HttpConnectorContract
+from connectors.fakes.server import BadDay
 from tests.contract import broken, broken_http
 from tests.fakes.board import BoardConnector, BoardWorld
 

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 import requests
 
-from connectors.contract_http import RETRY_AFTER
-from tests.fakes.jira.api import Jira
-from tests.fakes.jira.doors import TOKEN
-from tests.fakes.jira.many import many_issues
-from tests.fakes.jira.openapi import Judge
-from tests.fakes.jira.refusals import Limit, rate_limited
-from tests.fakes.jira.state import US
-from tests.fakes.server import Answer, Request
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.jira.doors import TOKEN
+from connectors.fakes.jira.many import many_issues
+from connectors.fakes.jira.refusals import Limit, rate_limited
+from connectors.fakes.jira.state import US
+from connectors.fakes.server import RETRY_AFTER, Answer, Request
+from tests.fakes.jira_openapi import Judge
 
 BY_ID = "id is not EMPTY ORDER BY id"
 QUERY = {"jql": BY_ID, "fields": ["summary", "parent"], "expand": "changelog", "maxResults": 10}

@@ -17,9 +17,9 @@ from graphql import (
     validate,
 )
 
+from connectors.fakes.monday.schema import schema
 from connectors.monday import queries
-from tests.fakes.monday.judge import MondayJudge, vendors
-from tests.fakes.monday.schema import schema
+from tests.fakes.monday_judge import MondayJudge, vendors
 
 ITEMS = (queries.PLAIN, queries.SUBITEM, queries.MULTI_LEVEL)
 QUERIES = {

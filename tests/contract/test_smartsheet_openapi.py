@@ -7,9 +7,9 @@ from pathlib import Path
 
 import requests
 
-from tests.fakes.smartsheet.account import TOKEN
-from tests.fakes.smartsheet.api import Smartsheet
-from tests.fakes.smartsheet.openapi import SmartsheetJudge
+from connectors.fakes.smartsheet.account import TOKEN
+from connectors.fakes.smartsheet.api import Smartsheet
+from tests.fakes.smartsheet_openapi import SmartsheetJudge
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 

@@ -24,11 +24,11 @@ from connectors.base import (
     Page,
     SourceSetup,
 )
-from connectors.contract_http import BadDay, HttpWorld
+from connectors.contract_http import HttpWorld
 from connectors.errors import GoneError, SetupError, UnsafeError
+from connectors.fakes.server import Answer, BadDay, FakeServer, Request
 from connectors.http import Credentials, Http, Traffic
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
-from tests.fakes.server import Answer, FakeServer, Request
 
 TOKEN = "s3cr3t-t0k3n"
 PAGE_SIZE = 2

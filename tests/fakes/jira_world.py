@@ -19,12 +19,12 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.base import SourceSetup
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.jira.doors import TOKEN
+from connectors.fakes.jira.site import Site
+from connectors.fakes.jira.state import ADA, US
 from tests.conftest import SHARED
-from tests.fakes.jira.api import Jira
-from tests.fakes.jira.doors import TOKEN
-from tests.fakes.jira.openapi import Judge
-from tests.fakes.jira.site import Site
-from tests.fakes.jira.state import ADA, US
+from tests.fakes.jira_openapi import Judge
 from tests.fakes.loopback_world import LoopbackWorld
 
 DESCRIPTION = SHARED / "specs" / "jira" / "jira-v3-subset.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from connectors.contract_http import FOREVER, BadDay, HttpWorld
-from tests.fakes.server import Answer, FakeServer, Request
+from connectors.contract_http import FOREVER, HttpWorld
+from connectors.fakes.server import Answer, BadDay, FakeServer, Request
 
 
 class Fake(Protocol):

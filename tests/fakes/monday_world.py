@@ -18,12 +18,12 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.base import SourceSetup
-from connectors.contract_http import FOREVER, BadDay, HttpWorld
+from connectors.contract_http import FOREVER, HttpWorld
+from connectors.fakes.monday.account import TOKEN, Item
+from connectors.fakes.monday.api import Monday
+from connectors.fakes.server import BadDay, FakeServer
 from tests.conftest import SHARED
-from tests.fakes.monday.account import TOKEN, Item
-from tests.fakes.monday.api import Monday
-from tests.fakes.monday.judge import MondayJudge
-from tests.fakes.server import FakeServer
+from tests.fakes.monday_judge import MondayJudge
 
 DESCRIPTION = SHARED / "specs" / "monday" / "schema-2026-10-subset.graphql"
 

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.server import Request
+from connectors.fakes.server import Request
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from datetime import timedelta
 from typing import ClassVar
 
 from connectors.base import SourceSetup
+from connectors.fakes.smartsheet.account import TOKEN, Cell, Row, Sheet
+from connectors.fakes.smartsheet.api import Smartsheet
 from tests.conftest import SHARED
 from tests.fakes.loopback_world import LoopbackWorld
-from tests.fakes.smartsheet.account import TOKEN, Cell, Row, Sheet
-from tests.fakes.smartsheet.api import Smartsheet
-from tests.fakes.smartsheet.openapi import SmartsheetJudge
+from tests.fakes.smartsheet_openapi import SmartsheetJudge
 
 LABELS = "PMO labels"
 STATUSES = ("Not Started", "In Progress", "Complete")

@@ -16,13 +16,13 @@ import jira as package
 import pytest
 import requests
 
-from tests.fakes.jira.api import Jira
-from tests.fakes.jira.doors import GATEWAY, TOKEN
-from tests.fakes.jira.many import many_issues
-from tests.fakes.jira.recorded import load_issues, load_statuses
-from tests.fakes.jira.refusals import Limit, after, captcha, conflict, rate_limited, rate_limited_by_data_center
-from tests.fakes.jira.site import Site
-from tests.fakes.jira.state import ADA, AUTOMATION, US, Entry, change_item
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.jira.doors import GATEWAY, TOKEN
+from connectors.fakes.jira.many import many_issues
+from connectors.fakes.jira.refusals import Limit, after, captcha, conflict, rate_limited, rate_limited_by_data_center
+from connectors.fakes.jira.site import Site
+from connectors.fakes.jira.state import ADA, AUTOMATION, US, Entry, change_item
+from tests.fakes.jira_recorded import load_issues, load_statuses
 
 ROOT = Path(__file__).resolve().parents[2]
 REMADE = ("project", "created", "updated", "parent")
@@ -862,7 +862,7 @@ def test_many_issues_are_the_same_for_the_same_seed() -> None:
 
 
 def test_it_can_run_in_a_process_of_its_own() -> None:
-    command = [sys.executable, "-m", "tests.fakes.jira", "--issues", "30", "--data-center", "--latency", "0.2"]
+    command = [sys.executable, "-m", "connectors.fakes.jira", "--issues", "30", "--data-center", "--latency", "0.2"]
     command += ["--rate", "0.001"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.jira.jql import Clause, Value, parse
-from tests.fakes.jira.matching import Reader
-from tests.fakes.jira.refusals import RefusalError
-from tests.fakes.jira.site import Site
-from tests.fakes.jira.state import US, Issue, Person, issue_type
+from connectors.fakes.jira.jql import Clause, Value, parse
+from connectors.fakes.jira.matching import Reader
+from connectors.fakes.jira.refusals import RefusalError
+from connectors.fakes.jira.site import Site
+from connectors.fakes.jira.state import US, Issue, Person, issue_type
 
 START = datetime(2026, 3, 20, 12, tzinfo=UTC)
 

@@ -11,14 +11,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.jira.asking import Ask
-from tests.fakes.jira.jql import parse
-from tests.fakes.jira.matching import Reader
-from tests.fakes.jira.refusals import RefusalError
-from tests.fakes.jira.searching import Search
-from tests.fakes.jira.site import Site
-from tests.fakes.jira.state import US
-from tests.fakes.server import Request
+from connectors.fakes.jira.asking import Ask
+from connectors.fakes.jira.jql import parse
+from connectors.fakes.jira.matching import Reader
+from connectors.fakes.jira.refusals import RefusalError
+from connectors.fakes.jira.searching import Search
+from connectors.fakes.jira.site import Site
+from connectors.fakes.jira.state import US
+from connectors.fakes.server import Request
 
 WORDS = ["project", "APP", "=", "!=", "in", "not", "(", ")", ",", "and", "or", "order", "by", "key", "desc", "empty"]
 WORDS += ["is", "updated", ">=", "-1d", "0", "'2026-01-01'", "labels", "status", "~", '"', "now()", "cf[1]", "\\", "!"]

@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 import requests
 
-from connectors.contract_http import BadDay
-from tests.fakes.jira.doors import TOKEN
-from tests.fakes.jira.openapi import Judge
+from connectors.fakes.jira.doors import TOKEN
+from connectors.fakes.server import BadDay
+from tests.fakes.jira_openapi import Judge
 from tests.fakes.jira_world import DESCRIPTION, JiraCloudWorld, JiraServerWorld, JiraWorld
 
 KINDS = (JiraCloudWorld, JiraServerWorld)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fakes.trello.api import KEY, TOKEN, Trello
-from tests.fakes.trello.many import many_cards
-from tests.fakes.trello.recorded import load_board
-from tests.fakes.trello.site import Site
-from tests.fakes.trello.state import ADA, US, Board
+from connectors.fakes.trello.api import KEY, TOKEN, Trello
+from connectors.fakes.trello.many import many_cards
+from connectors.fakes.trello.site import Site
+from connectors.fakes.trello.state import ADA, US, Board
+from tests.fakes.trello_recorded import load_board
 
 AUTHORIZATION = {"Authorization": f'OAuth oauth_consumer_key="{KEY}", oauth_token="{TOKEN}"'}
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.base import SourceSetup
+from connectors.fakes.trello.api import KEY, TOKEN, Trello
+from connectors.fakes.trello.site import LISTS, Site
 from tests.fakes.loopback_world import LoopbackWorld
-from tests.fakes.trello.api import KEY, TOKEN, Trello
-from tests.fakes.trello.site import LISTS, Site
 
 A_WHILE = timedelta(hours=6)
 TITLE_LENGTH = 16_384

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from connectors.fakes.server import Answer, FakeServer, Request
 from sync import config as configs
 from sync import durations, exemptionfiles, metrics, monitoring, ping
 from sync.clock import Clock
 from sync.summary import RunReport
-from tests.fakes.server import Answer, FakeServer, Request
 from tests.sync.town import CONFIG, Town
 
 BOTH = CONFIG + '[sources.other]\nsystem = "memory"\nworld = "other.json"\n'

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from connectors.fakes.server import Answer, FakeServer, Request
 from tests.fakes.board import TOKEN, Tool
-from tests.fakes.server import Answer, FakeServer, Request
 from tests.sync.town import Said, Town
 
 RULES = """

@@ -1109,7 +1109,7 @@ BREAKS = (
     ),
     Break(
         "Jira's stand-in: any token is ours",
-        "tests/fakes/jira/doors.py",
+        "connectors/fakes/jira/doors.py",
         "return self.site.us if token in self.tokens and self.tokens[token] is None else None",
         "return self.site.us",
         "nobody or revoked",
@@ -1117,7 +1117,7 @@ BREAKS = (
     ),
     Break(
         "Jira's stand-in: an unbounded query is fine",
-        "tests/fakes/jira/searching.py",
+        "connectors/fakes/jira/searching.py",
         "if bounded and query.condition is None:",
         "if False:",
         "cloud_refuses",
@@ -1125,7 +1125,7 @@ BREAKS = (
     ),
     Break(
         "Jira's stand-in: anybody may write quietly",
-        "tests/fakes/jira/writing.py",
+        "connectors/fakes/jira/writing.py",
         'if quietly and "ADMINISTER_PROJECTS" not in may:',
         "if False:",
         "dropped_whole",
@@ -1133,7 +1133,7 @@ BREAKS = (
     ),
     Break(
         "Jira's stand-in: search never lags",
-        "tests/fakes/jira/site.py",
+        "connectors/fakes/jira/site.py",
         "self.now + self.quirks.lag",
         "self.now",
         "lags_behind",
@@ -1141,7 +1141,7 @@ BREAKS = (
     ),
     Break(
         "Jira's stand-in: every quoted time is UTC",
-        "tests/fakes/jira/matching.py",
+        "connectors/fakes/jira/matching.py",
         "return datetime.strptime(text, form).replace(tzinfo=self._zone)",
         "return datetime.strptime(text, form).replace(tzinfo=UTC)",
         "quoted_times",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.jira.api import Jira
-from tests.fakes.server import Answer, Request
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.server import Answer, Request
 from tests.system.test_jira_run import TELLING, Firm
 
 MOST = 40

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.jira.api import Jira
-from tests.fakes.jira.doors import TOKEN
-from tests.fakes.jira.refusals import conflict
-from tests.fakes.jira.shapes import plain
-from tests.fakes.jira.site import Site
-from tests.fakes.jira.state import ADA, US
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.jira.doors import TOKEN
+from connectors.fakes.jira.refusals import conflict
+from connectors.fakes.jira.shapes import plain
+from connectors.fakes.jira.site import Site
+from connectors.fakes.jira.state import ADA, US
 from tests.sync.town import Said, Town
 
 CONFIG = """

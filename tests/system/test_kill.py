@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.server import Answer, Request
+from connectors.fakes.server import Answer, Request
 from tests.system.office import Office
 
 KILLS = 300 if os.environ.get("UNSTUCK_SOAK") else 12

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.monday.account import TOKEN, Item
-from tests.fakes.monday.api import Monday
-from tests.fakes.monday.refusals import refused, refused_as_before, too_busy, web_page
+from connectors.fakes.monday.account import TOKEN, Item
+from connectors.fakes.monday.api import Monday
+from connectors.fakes.monday.refusals import refused, refused_as_before, too_busy, web_page
 from tests.sync.town import Said, Town
 
 CONFIG = """

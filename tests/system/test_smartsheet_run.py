@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.server import Answer
-from tests.fakes.smartsheet.account import TOKEN, Cell, Column, Row
-from tests.fakes.smartsheet.api import Smartsheet
-from tests.fakes.smartsheet.recorded import cell_of, column_of
+from connectors.fakes.server import Answer
+from connectors.fakes.smartsheet.account import TOKEN, Cell, Column, Row
+from connectors.fakes.smartsheet.api import Smartsheet
+from tests.fakes.smartsheet_recorded import cell_of, column_of
 from tests.sync.town import Said, Town
 
 CONFIG = """

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.server import Answer
-from tests.fakes.trello.api import KEY, TOKEN, Trello
-from tests.fakes.trello.recorded import load_board
-from tests.fakes.trello.refusals import PLAIN
-from tests.fakes.trello.state import US, Board
+from connectors.fakes.server import Answer
+from connectors.fakes.trello.api import KEY, TOKEN, Trello
+from connectors.fakes.trello.refusals import PLAIN
+from connectors.fakes.trello.state import US, Board
+from tests.fakes.trello_recorded import load_board
 from tests.sync.town import Said, Town
 
 CONFIG = """
