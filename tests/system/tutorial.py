@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.fakes.jira.api import Jira
-from tests.fakes.jira.doors import TOKEN as JIRA_TOKEN
-from tests.fakes.jira.site import Site
-from tests.fakes.jira.state import US
-from tests.fakes.monday.account import TOKEN as MONDAY_TOKEN
-from tests.fakes.monday.account import Account as MondayAccount
-from tests.fakes.monday.api import Monday
-from tests.fakes.smartsheet.account import TOKEN as SMARTSHEET_TOKEN
-from tests.fakes.smartsheet.account import Account
-from tests.fakes.smartsheet.api import Smartsheet
-from tests.fakes.trello.api import KEY, Trello
-from tests.fakes.trello.api import TOKEN as TRELLO_TOKEN
-from tests.fakes.trello.site import Site as TrelloSite
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.jira.doors import TOKEN as JIRA_TOKEN
+from connectors.fakes.jira.site import Site
+from connectors.fakes.jira.state import US
+from connectors.fakes.monday.account import TOKEN as MONDAY_TOKEN
+from connectors.fakes.monday.account import Account as MondayAccount
+from connectors.fakes.monday.api import Monday
+from connectors.fakes.smartsheet.account import TOKEN as SMARTSHEET_TOKEN
+from connectors.fakes.smartsheet.account import Account
+from connectors.fakes.smartsheet.api import Smartsheet
+from connectors.fakes.trello.api import KEY, Trello
+from connectors.fakes.trello.api import TOKEN as TRELLO_TOKEN
+from connectors.fakes.trello.site import Site as TrelloSite
 
 EXPORT = Path(__file__).resolve().parents[2] / "examples" / "inbox" / "warehouse.xml"
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
