@@ -52,7 +52,7 @@ class MemoryConnector:
     """Reads and labels the items of one JSON file."""
 
     system: ClassVar[str] = "memory"
-    summary: ClassVar[str] = "Reads a JSON file; labels go into the same file. For tests and for trying things out."
+    summary: ClassVar[str] = "a JSON file, for trying things out and for tests; labels go into the same file"
     capabilities: ClassVar[Capabilities] = Capabilities(
         writes=Granularity.LABEL, incremental=True, history=True, deletions=True, conditional_writes=True
     )

@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: docs/connectors/README.md and docs/data.md."""
+"""Write what is made from the code: docs/connectors/README.md, docs/data.md, and a table in README.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sync.data import Described
 
 TARGET = Path(__file__).parent / "connectors" / "README.md"
 DATA = Path(__file__).parent / "data.md"
+FRONT = Path(__file__).parent.parent / "README.md"
 
 INTRODUCTION = """\
 # What each connector can do
@@ -84,6 +85,28 @@ def page() -> str:
     return "\n".join([INTRODUCTION, table(connectors), *(section(*one) for one in connectors.items())])
 
 
+SYSTEMS = ("<!-- systems: made by docs/generate.py -->\n", "<!-- end of systems -->")
+
+
+def systems() -> str:
+    """For the front page: each system, and what can be done there."""
+    lines = ["| system | reads | labels are written as | status history |", "|---|---|---|---|"]
+    for name in sorted(registry.BUILTIN):
+        one = registry.load(name)
+        link = f"[`{name}`](docs/connectors/{PAGES.get(name, f'{name}.md')})"
+        reads, _, labels = one.summary.rstrip(".").rpartition("; labels go ")
+        since = {"yes": "from the tool", "no": "observed between runs"}.get(known := history(one), known)
+        lines.append(f"| {link} | {reads} | {WRITES[one.capabilities.writes]}, {labels} | {since} |")
+    return "\n".join(lines) + "\n"
+
+
+def front(text: str) -> str:
+    """README.md with its table as it is now."""
+    start, end = SYSTEMS
+    before, _, rest = text.partition(start)
+    return f"{before}{start}{systems()}{end}{rest.partition(end)[2]}"
+
+
 DATA_INTRODUCTION = """\
 # The store, table by table
 
@@ -115,3 +138,4 @@ def data_page() -> str:
 if __name__ == "__main__":
     TARGET.write_text(page(), "utf-8")
     DATA.write_text(data_page(), "utf-8")
+    FRONT.write_text(front(FRONT.read_text("utf-8")), "utf-8")

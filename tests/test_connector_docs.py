@@ -18,8 +18,11 @@ BLOCK = re.compile(r"^```\w+\n# (?P<name>\S+)\n(?P<text>.*?)^```$", re.MULTILINE
 """A file in the page: its name is the first line."""
 
 
-def test_the_table_is_generated() -> None:
-    page = runpy.run_path(str(DOCS / "generate.py"))["page"]()
+def test_the_tables_are_generated() -> None:
+    generate = runpy.run_path(str(DOCS / "generate.py"))
+    front = (ROOT / "README.md").read_text("utf-8")
+    assert front == generate["front"](front), "run: python docs/generate.py"
+    page = generate["page"]()
     written = (DOCS / "connectors" / "README.md").read_text("utf-8")
     assert written == page, "run: python docs/generate.py"
 

@@ -49,7 +49,8 @@ class MSProjectConnector:
 
     system: ClassVar[str] = "msproject"
     summary: ClassVar[str] = (
-        "Microsoft Project exports (XML); labels go into a custom text field of a copy beside each file"
+        "files of Microsoft Project (XML; with Java .mpp, .mpx, and Primavera's .xer), and workbooks and CSV of "
+        "Project, Planner and others; labels go into a copy beside each file"
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
         writes=Granularity.COLLECTION,
