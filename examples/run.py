@@ -28,11 +28,13 @@ def main() -> int:
         return done.returncode
     summary: dict[str, Any] = json.loads(done.stdout)
     tell(summary)
-    if done.returncode == 0:
-        unstuck("findings")
-        unstuck("report", "-o", "examples/out/report.html")
+    if done.returncode:
+        return done.returncode
+    unstuck("findings")
+    reported = unstuck("report", "-o", "examples/out/report.html")
+    if reported.returncode == 0:
         point_on()
-    return done.returncode
+    return reported.returncode
 
 
 def unstuck(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:

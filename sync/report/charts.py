@@ -182,11 +182,15 @@ _STEPS = [factor * 10**power for power in range(9) for factor in (1, 2, 5)]
 
 def _keyless(root: Any) -> Any:
     """The table beneath has the same links: nobody should have to tab through hundreds of dots to get there."""
-    for link in root.iter("{http://www.w3.org/2000/svg}a", "a"):
+    for link in [each for each in root.iter() if each.tag in _LINKS]:
         link.set("href", link.attrib.pop("{http://www.w3.org/1999/xlink}href"))
         link.set("tabindex", "-1")
         link.set("rel", "noopener noreferrer")
     return root
+
+
+_LINKS = ("a", "{http://www.w3.org/2000/svg}a")
+"""With lxml, pygal's own nodes have their namespace in the tag; without, they do not."""
 
 
 def _named_lines(root: Any, lines: Mapping[int, int]) -> Any:

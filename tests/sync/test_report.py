@@ -9,6 +9,8 @@ import hashlib
 import io
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -85,6 +87,22 @@ def busy(town: Town) -> Town:
     town.add(5, status="Backlog", status_category="todo", sponsor=None, title="=1+1", outcome_metric="TBD")
     assert town.unstuck("run", "--plan-only").code == 0
     return town
+
+
+# Charts
+
+
+def test_charts_are_the_same_without_lxml(busy: Town) -> None:
+    """pygal draws with lxml where it is installed, which is not among what unstuck needs."""
+    told = Tags(written(busy, "with.html"))
+    without = "import sys; sys.modules['lxml'] = None; from sync.cli import main; main()"
+    command = [sys.executable, "-c", without, "report", "-o", "without.html"]
+    subprocess.run(command, cwd=busy.folder, env=busy.environment(), check=True, capture_output=True)
+    plain = Tags((busy.folder / "without.html").read_text(encoding="utf-8"))
+    assert [tag for tag, _ in plain.tags] == [tag for tag, _ in told.tags]
+    dots = [attributes for tag, attributes in told.tags if tag == "a" and "tabindex" in attributes]
+    assert dots
+    assert dots == [attributes for tag, attributes in plain.tags if tag == "a" and "tabindex" in attributes]
 
 
 # Numbers
