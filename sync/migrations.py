@@ -312,7 +312,7 @@ def m018_initiatives(db: Database) -> None:
     db.conn.execute(table.view_sql("VIEW work_item"))
     db.conn.execute(table.initiative_view_sql("VIEW initiative"))
     db.conn.execute(
-        "CREATE VIEW wanted AS SELECT item_id, rule, label, reason, since FROM finding "
+        "CREATE VIEW finding_on_item AS SELECT item_id, rule, label, reason, since FROM finding "
         "WHERE item_id NOT IN (SELECT item_id FROM initiative_detail) UNION ALL "
         "SELECT a.item_id, f.rule, f.label, f.reason || ' (initiative ' || n.key || ')', f.since FROM anchor a "
         "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "

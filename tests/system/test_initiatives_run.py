@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from connectors.fakes.jira.api import Jira
+from connectors.fakes.jira.doors import TOKEN as JIRA_TOKEN
+from connectors.fakes.jira.site import Site
+from connectors.fakes.smartsheet.account import TOKEN as SHEET_TOKEN
+from connectors.fakes.smartsheet.api import Smartsheet
+from connectors.fakes.trello.api import KEY, Trello
+from connectors.fakes.trello.api import TOKEN as TRELLO_TOKEN
 from tests.fakes import msproject as project
-from tests.fakes.jira.api import Jira
-from tests.fakes.jira.doors import TOKEN as JIRA_TOKEN
-from tests.fakes.jira.site import Site
-from tests.fakes.smartsheet.account import TOKEN as SHEET_TOKEN
-from tests.fakes.smartsheet.api import Smartsheet
-from tests.fakes.trello.api import KEY, Trello
-from tests.fakes.trello.api import TOKEN as TRELLO_TOKEN
 from tests.sync.town import Said, Town
 
 CONFIG = """
