@@ -108,7 +108,7 @@ _OF_INITIATIVES = (
     "CROSS JOIN anchor a ON a.item_id = s.item_id AND a.labelled "
     "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "
 )
-"""What is found of the initiatives that give their labels to an item: as the view `finding_on_item`, but for few items."""
+"""What is found of initiatives whose labels an item gets: as the view `finding_on_item`, but for few items."""
 
 
 def put_at_stake(connection: sqlite3.Connection, items: Iterable[int]) -> None:
