@@ -310,6 +310,7 @@ def parse_item(entry: Json, setup: SourceSetup) -> WorkItem:
         assignees=tuple(str(name).strip() for name in entry.get("assignees", ())),
         labels=tuple(sorted(set(entry.get("labels", ())))),
         fields=fields,
+        links=tuple(str(target) for target in entry.get("links", ())),
         version=version_of(entry),
         unknown=unknown | frozenset(entry.get("unknown", ())),
         **columns,

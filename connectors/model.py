@@ -87,6 +87,8 @@ class WorkItem:
     description: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     """Every other mapped custom field, by the name that config gives it; empty ones are `""`."""
+    links: tuple[str, ...] = ()
+    """Where people link it to, as the tool keeps such links apart from texts: addresses, or keys of its own tool."""
     version: str | None = None
     """What a conditional write sends back, where the tool has such a thing."""
     unknown: frozenset[str] = frozenset()

@@ -106,10 +106,18 @@ COLUMNS: dict[str, Column] = {
         ),
         Column("underway_days", _N, "days since work on it, or on anything below it, began", derived=True),
         Column("sponsor_above", _T, "the sponsor of the nearest item above it that has one", derived=True),
+        Column("initiative_key", _T, "the key of the initiative that it is in; empty for an initiative", derived=True),
+        Column(
+            "disagree_on",
+            _T,
+            "of an initiative: what its members disagree on: sponsor, outcome_metric, outcome_target, due_at, status",
+            derived=True,
+        ),
+        Column("disagreement", _T, "of an initiative: what they say about that, and where", derived=True),
     )
 }
 
-NOT_WORDS = frozenset({"ref", "parent_ref", "fields", "version", "unknown"})
+NOT_WORDS = frozenset({"ref", "parent_ref", "fields", "links", "version", "unknown"})
 """Fields of `WorkItem` that are no columns: rules name custom fields as `fields."Cost centre"`."""
 
 ANSWERABLE = (

@@ -10,9 +10,9 @@ from datetime import date
 
 from rules.calendar import fill_table
 from rules.compile import Doubts, Scope
-from rules.find import Evaluation, RuleCount, clear, doubts_of, find
-from rules.ruleset import RuleSet
-from rules.table import CALENDAR_DAY, COUNTED_BACK, view_sql
+from rules.find import Evaluation, RuleCount, clear, doubts_of, find, of_kind, together
+from rules.ruleset import On, RuleSet
+from rules.table import CALENDAR_DAY, COUNTED_BACK, INITIATIVE, initiative_view_sql, view_sql
 from rules.text import register
 from rules.today import Today
 
@@ -37,6 +37,8 @@ def prepare(connection: sqlite3.Connection, today: Today) -> None:
     # Indexes are for finding few items; one that tempts SQLite makes looking at all of them slower.
     view = view_sql("TEMP VIEW work_item", str(scope.ordinal), today.review_days, calendar, "item i NOT INDEXED")
     connection.execute(view)
+    connection.execute("DROP VIEW IF EXISTS temp.initiative")
+    connection.execute(initiative_view_sql("TEMP VIEW initiative", str(scope.ordinal), today.review_days, calendar))
 
 
 def first_day(connection: sqlite3.Connection, today: Today) -> date:
@@ -57,9 +59,28 @@ def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, *, 
     """
     prepare(connection, today)
     clear(connection)
-    considered = connection.execute("SELECT count(*) FROM item WHERE missing_since IS NULL").fetchone()[0]
+    considered = {On.ITEM: count_items(connection), On.INITIATIVE: count_initiatives(connection)}
     scope = Scope(today, ruleset, doubts_of_all(connection), lasting)
-    return find(connection, scope, range(len(ruleset.rules)), "temp.work_item", considered)
+    found = [
+        find(connection, scope, positions, f"temp.{on.view}", considered[on])
+        for on in On
+        if (positions := of_kind(ruleset, range(len(ruleset.rules)), on))
+    ]
+    return together(ruleset, found, considered[On.ITEM])
+
+
+def count_items(connection: sqlite3.Connection) -> int:
+    """How many items are not missing; initiatives do not count."""
+    present = "SELECT count(*) FROM item WHERE missing_since IS NULL"
+    count: int = connection.execute(present).fetchone()[0]
+    return count - count_initiatives(connection)
+
+
+def count_initiatives(connection: sqlite3.Connection) -> int:
+    """How many there are."""
+    present = "SELECT count(*) FROM item WHERE source = ? AND missing_since IS NULL"
+    count: int = connection.execute(present, (INITIATIVE,)).fetchone()[0]
+    return count
 
 
 def doubts_of_all(connection: sqlite3.Connection) -> Doubts:

@@ -5,6 +5,7 @@ Each clause is answered by the very SQL that the evaluation runs, so that the tw
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +20,7 @@ from rules.columns import Kind
 from rules.compile import Scope, Sql, answer_sql, clause_sql, label_sql, steps_sql, steps_test, test_sql
 from rules.engine import prepare
 from rules.escape import failure, limited
-from rules.ruleset import Rule, RuleSet, Step
+from rules.ruleset import On, Rule, RuleSet, Step
 from rules.says import says_sql, value_sql
 from rules.today import Today
 
@@ -75,17 +76,29 @@ class RuleAnswer:
     """The next label of the ladder, and the day it comes."""
 
 
+_TAKEN_WITH = {
+    "outcome_grade": "outcome_metric",
+    "days_since_review": "outcome_reviewed_at",
+    "status_category": "status",
+    "status_id": "status",
+}
+"""Columns of an initiative that come from the member that another column comes from."""
+
+
 class _Item:
     """One item in the view: asks SQLite about it."""
 
     def __init__(self, connection: sqlite3.Connection, item_id: int, scope: Scope) -> None:
         self.connection, self.item_id, self.scope = connection, item_id, scope
+        found = connection.execute("SELECT came FROM initiative_detail WHERE item_id = ?", (item_id,)).fetchone()
+        self.on = On.INITIATIVE if found else On.ITEM
+        self._came: dict[str, int] = json.loads(found[0]) if found else {}
         self.failure = ""
         """What SQLite said when it last could not answer."""
 
     def ask(self, sql: Sql) -> Any:
         """The value of one SQL expression for this item; None where it fails on it, as a rule's own SQL may."""
-        query = f"SELECT {sql.text} FROM work_item WHERE id = ?"
+        query = f"SELECT {sql.text} FROM temp.{self.on.view} WHERE id = ?"
         try:
             with limited(self.connection, 1):
                 row = self.connection.execute(query, (*sql.values, self.item_id)).fetchone()
@@ -93,6 +106,12 @@ class _Item:
             self.failure = failure(error)
             return None
         return row[0] if row else None
+
+    def giver(self, column: str) -> str:
+        """Of an initiative: the member that the value of the column is from, and its tool; empty if it is nobody's."""
+        member = self._came.get(_TAKEN_WITH.get(column, column))
+        row = self.connection.execute("SELECT key, source FROM item WHERE id = ?", (member,)).fetchone()
+        return f"{row[0]} in {row[1]}" if row else ""
 
     @property
     def calendar(self) -> Calendar:
@@ -107,7 +126,7 @@ class _Item:
 
 
 def explain(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, item_id: int) -> list[RuleAnswer]:
-    """What every rule says of the item `item.id`, in the order of the files.
+    """What every rule says of the item or initiative `item.id`, in the order of the files.
 
     Lays the view `work_item` as of `today`. Raises LookupError where there is no such item, or it is missing.
     """
@@ -115,6 +134,7 @@ def explain(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, item
     item = _Item(connection, item_id, Scope(today, ruleset))
     if item.ask(Sql("1")) is None:
         raise LookupError(f"there is no work item {item_id}")
+    ruleset = replace(ruleset, rules=tuple(rule for rule in ruleset.rules if rule.on is item.on))
     answers = [_explain_rule(item, rule) for rule in ruleset.rules]
     days = sorted({day for answer in answers for day in _candidates(answer)})
     return _with_days(connection, ruleset, today, item_id, answers, days)
@@ -196,6 +216,11 @@ def _asks_of_nothing(item: _Item, test: Test) -> bool:
 
 def _value(item: _Item, subject: Subject) -> str:
     """What is there, and where it came from."""
+    giver = "" if subject.custom else item.giver(subject.name)
+    return f"{_seen(item, subject)} (from {giver})" if giver else _seen(item, subject)
+
+
+def _seen(item: _Item, subject: Subject) -> str:
     value = str(item.ask(value_sql(subject)))
     if subject.name == "outcome_grade" and item.ask(Sql("ifnull(outcome_metric, '') <> ''")):
         value += f': "{item.ask(value_sql(Subject("outcome_metric")))}"'

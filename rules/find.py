@@ -14,7 +14,7 @@ from rules.compile import Doubts, Scope, Sql, answer_sql, join, label_sql, subje
 from rules.escape import failure, limited
 from rules.lasting import kept_sql
 from rules.moved import counts_days
-from rules.ruleset import Rule
+from rules.ruleset import On, Rule, RuleSet
 from rules.says import says_sql
 
 _TOGETHER = 60
@@ -28,7 +28,7 @@ class RuleCount:
     rule: str
     matched: int
     considered: int
-    """All items that are not missing."""
+    """All items that are not missing, or all initiatives."""
     unknown: int
     """Items about which the rule could not tell, because a tool cannot answer; they get no label."""
 
@@ -42,6 +42,8 @@ class Evaluation:
     """The id of each rule that could not be evaluated, and a sentence why. It has no findings."""
     is_new: bool = field(default=True, compare=False)
     """Whether rules were asked: else these are the results of the last time."""
+    items: int = 0
+    """Items that are not missing; initiatives are not among them."""
 
 
 def doubts_of(masks: Iterable[tuple[int, int | None]]) -> Doubts:
@@ -79,6 +81,25 @@ def find(
             with limited(connection, considered):
                 search.ask([position])
     return search.result()
+
+
+def together(ruleset: RuleSet, parts: Iterable[Evaluation], items: int) -> Evaluation:
+    """What several searches made of rules, in the order of the rules; no two searched for the same rule."""
+    counts, failures = dict[str, RuleCount](), dict[str, tuple[str, str]]()
+    for part in parts:
+        counts |= {count.rule: count for count in part.counts}
+        failures |= {failure[0]: failure for failure in part.failures}
+    names = [rule.id for rule in ruleset.rules]
+    return Evaluation(
+        tuple(counts[name] for name in names if name in counts),
+        tuple(failures[name] for name in names if name in failures),
+        items=items,
+    )
+
+
+def of_kind(ruleset: RuleSet, positions: Iterable[int], on: On) -> list[int]:
+    """Those of the rules at these positions that are asked about items, or about initiatives."""
+    return [position for position in positions if ruleset.rules[position].on is on]
 
 
 class _Search:
@@ -152,7 +173,7 @@ class _Search:
         if rule.ladder is None and all(isinstance(part, str) for part in rule.says):
             items, own = "temp.hit", "item_id"
         else:
-            items, own = "temp.work_item", "id"
+            items, own = f"temp.{rule.on.view}", "id"
         mine = f"{own} IN (SELECT item_id FROM temp.hit WHERE hits & ?)" if own == "id" else "hits & ?"
         found = run(
             f"INSERT INTO temp.found SELECT {own}, ?, {label.text}, {reason.text}, {counts:d} FROM {items} "

@@ -11,15 +11,16 @@ import hashlib
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 
 from rules import table
 from rules.compile import Scope
-from rules.engine import doubts_of_all, prepare
-from rules.find import Evaluation, RuleCount, clear, doubts_of, find
+from rules.engine import count_initiatives, doubts_of_all, prepare
+from rules.find import Evaluation, RuleCount, clear, doubts_of, find, of_kind, together
 from rules.moved import REVIEWED, Range, ages_in_sql, asked, cuts, ranges
-from rules.ruleset import RuleSet
+from rules.ruleset import On, RuleSet
+from rules.table import INITIATIVE
 from rules.today import Today
 
 TABLES = """
@@ -55,6 +56,16 @@ END;
 """
 """They fill `dirty`."""
 
+ANCHOR_TRIGGERS = "".join(
+    f"""CREATE TRIGGER IF NOT EXISTS anchor_{when.lower()} AFTER {when} ON anchor BEGIN
+  INSERT INTO dirty (item_id, was_there) SELECT id, missing_since IS NULL FROM item WHERE id = {row}.item_id
+  ON CONFLICT DO UPDATE SET kin = 1;
+END;
+"""
+    for when, row in (("INSERT", "new"), ("DELETE", "old"))
+)
+"""An item that comes into an initiative, or leaves one, and whatever hangs below it, is asked about again."""
+
 _BELOW = frozenset({"items_below", "finished_below", "underway_days"})
 _AROUND = _BELOW | {"sponsor_above"}
 """Columns that are answered by other items: those below, and those above."""
@@ -69,6 +80,12 @@ class Last:
     considered: int
     counts: Mapping[str, tuple[int, int]]
     """Rule -> how many items matched, and about how many it could not tell."""
+    others: Mapping[str, int] = field(default_factory=dict)
+    """Rule -> how many it looked at, where that is not `considered`: it is asked about initiatives."""
+
+    def considered_by(self, rule: str) -> int:
+        """How many the rule looked at."""
+        return self.others.get(rule, self.considered)
 
 
 def signature(ruleset: RuleSet, today: Today) -> str:
@@ -132,9 +149,9 @@ _LINKED = (
 
 def unchanged(ruleset: RuleSet, last: Last) -> Evaluation:
     """The last evaluation's result, where it is current."""
-    counts = ((rule.id, *last.counts[rule.id]) for rule in ruleset.rules)
-    result = tuple(RuleCount(rule, matched, last.considered, unknown) for rule, matched, unknown in counts)
-    return Evaluation(result, is_new=False)
+    counts = ((rule.id, last.considered_by(rule.id), *last.counts[rule.id]) for rule in ruleset.rules)
+    result = tuple(RuleCount(rule, matched, there, unknown) for rule, there, matched, unknown in counts)
+    return Evaluation(result, is_new=False, items=last.considered)
 
 
 def evaluate(
@@ -156,24 +173,36 @@ def evaluate(
     _recall(connection)
     prepare(connection, today)
     clear(connection)
-    parts = [(followed, _TOUCHED), *((positions, _CROSSED.format(positions[0])) for positions in groups)]
+    kinds = ((on, of_kind(ruleset, followed, on)) for on in On)
+    parts = [(positions, _TOUCHED.format(on.view)) for on, positions in kinds if positions]
+    parts += [(positions, _CROSSED.format(ruleset.rules[positions[0]].on.view, positions[0])) for positions in groups]
     knowing = replace(scope, doubts=doubts_of(connection.execute(_MASKS)))
-    considered = _considered(connection, last)
-    found = [find(connection, knowing, positions, items, considered) for positions, items in parts]
+    considered = {On.ITEM: _considered(connection, last), On.INITIATIVE: count_initiatives(connection)}
+    found = [
+        find(connection, knowing, positions, items, considered[ruleset.rules[positions[0]].on])
+        for positions, items in parts
+    ]
     whole = Evaluation(())
     if anew:
-        whole = find(
-            connection, replace(scope, doubts=doubts_of_all(connection)), sorted(anew), "temp.work_item", considered
+        of_all = replace(scope, doubts=doubts_of_all(connection))
+        kinds = ((on, of_kind(ruleset, sorted(anew), on)) for on in On)
+        asked_all = (
+            find(connection, of_all, positions, f"temp.{on.view}", considered[on])
+            for on, positions in kinds
+            if positions
         )
+        whole = together(ruleset, asked_all, considered[On.ITEM])
     failed = dict(failure for part in (*found, whole) for failure in part.failures)
-    return Evaluation(_counts(connection, ruleset, found, whole, last, considered, failed), tuple(failed.items()))
+    counts = _counts(connection, ruleset, found, whole, last, considered, failed)
+    return Evaluation(counts, tuple(failed.items()), items=considered[On.ITEM])
 
 
-_TOUCHED = "(SELECT * FROM temp.work_item WHERE id IN (SELECT id FROM temp.touched))"
-_CROSSED = "(SELECT * FROM temp.work_item WHERE id IN (SELECT item_id FROM temp.crossed WHERE position = {}))"
-_MASKS = (
-    "SELECT DISTINCT unknown, outcome_unknown FROM temp.work_item "
+_TOUCHED = "(SELECT * FROM temp.{} WHERE id IN (SELECT id FROM temp.touched))"
+_CROSSED = "(SELECT * FROM temp.{} WHERE id IN (SELECT item_id FROM temp.crossed WHERE position = {}))"
+_MASKS = " UNION ".join(
+    f"SELECT unknown, outcome_unknown FROM temp.{on.view} "
     "WHERE id IN (SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.crossed)"
+    for on in On
 )
 
 
@@ -201,8 +230,11 @@ def _touch(connection: sqlite3.Connection, scope: Scope, before: Scope, followed
     everything = set[str]().union(*(asked(rule) for rule in scope.ruleset.rules))
     if "parent_key" in everything:
         connection.execute(f"{touch} id FROM item WHERE parent_id IN (SELECT item_id FROM dirty WHERE kin)")
-    if "sponsor_above" in everything:
-        connection.execute(f"{touch} id FROM ({_DESCENDANTS})")
+    if everything & {"sponsor_above", "initiative_key"}:
+        connection.execute(f"{touch} id FROM ({_DESCENDANTS.format('dirty')})")
+    if "initiative_key" in everything:
+        renamed = "anchor WHERE initiative_id IN (SELECT item_id FROM dirty WHERE kin)"
+        connection.execute(f"{touch} id FROM ({_DESCENDANTS.format(renamed)})")
     if everything & _BELOW:
         for position in followed:
             rule = scope.ruleset.rules[position]
@@ -227,19 +259,19 @@ def _moved_sql(moved: Range) -> Iterator[str]:
 def _cross(connection: sqlite3.Connection, scope: Scope, before: Scope, followed: Sequence[int]) -> list[list[int]]:
     """List the items that a threshold passed over, each with the rules whose it is.
 
-    Returns the positions of rules by what passed over the same days, and so is asked about the same items.
+    Returns the positions of rules of one kind by what passed over the same days, and so is asked about the same items.
     """
     connection.execute("DROP TABLE IF EXISTS temp.crossed")
     connection.execute(
         "CREATE TEMP TABLE crossed (position INTEGER, rule TEXT, item_id INTEGER, PRIMARY KEY (position, item_id)) "
         "WITHOUT ROWID"
     )
-    groups = defaultdict[tuple[Range, ...], list[int]](list)
+    groups = defaultdict[tuple[On, tuple[Range, ...]], list[int]](list)
     for position in followed:
         rule = scope.ruleset.rules[position]
         moved = ranges(rule, scope, before)
         if moved and not asked(rule) & _BELOW:
-            groups[moved].append(position)
+            groups[rule.on, moved].append(position)
             for each in moved:
                 for sql in _moved_sql(each):
                     connection.execute(
@@ -269,7 +301,7 @@ def _recall(connection: sqlite3.Connection) -> None:
 
 
 _DESCENDANTS = (
-    "WITH RECURSIVE down(id) AS (SELECT item_id FROM dirty UNION SELECT item.id FROM down "
+    "WITH RECURSIVE down(id) AS (SELECT item_id FROM {} UNION SELECT item.id FROM down "
     "CROSS JOIN item ON item.parent_id = down.id) SELECT id FROM down"
 )
 _ANCESTORS = (
@@ -283,7 +315,9 @@ _ANCESTORS = (
 
 def _considered(connection: sqlite3.Connection, last: Last) -> int:
     row = connection.execute(
-        "SELECT total(item.missing_since IS NULL) - total(was_there) FROM dirty CROSS JOIN item ON item.id = item_id"
+        "SELECT total(item.missing_since IS NULL) - total(was_there) FROM dirty "
+        "CROSS JOIN item ON item.id = item_id WHERE item.source <> ?",
+        (INITIATIVE,),
     ).fetchone()
     return last.considered + int(row[0])
 
@@ -294,7 +328,7 @@ def _counts(
     found: Sequence[Evaluation],
     whole: Evaluation,
     last: Last,
-    considered: int,
+    considered: Mapping[On, int],
     failed: Collection[str],
 ) -> tuple[RuleCount, ...]:
     """The last counts, less what the items that were asked about had part in them, and with what they have now."""
@@ -310,7 +344,7 @@ def _counts(
             matched, unknown = last.counts[rule.id]
             unknown -= _was_unsure(connection, position) if unknown else 0
             matched, unknown = matched - gone[rule.id] + now[rule.id], unknown + unsure[rule.id]
-            counts[rule.id] = RuleCount(rule.id, matched, considered, unknown)
+            counts[rule.id] = RuleCount(rule.id, matched, considered[rule.on], unknown)
     return tuple(counts[rule.id] for rule in ruleset.rules if rule.id in counts)
 
 

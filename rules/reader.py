@@ -16,7 +16,7 @@ from rules.calendar import CalendarTerms
 from rules.clauses import Clause, Group, Joint, Subject, Test, tests_of
 from rules.columns import ANSWERABLE, COLUMNS, Kind
 from rules.places import Path, Places
-from rules.ruleset import Came, Case, Ladder, Moment, Override, Rollout, Rule, Step
+from rules.ruleset import Came, Case, Ladder, Moment, On, Override, Rollout, Rule, Step
 from rules.says import PLACES
 from rules.text import fold
 
@@ -28,6 +28,7 @@ LONGEST_LABEL = 255
 
 RULE_KEYS = {
     "id": "its name, in lower case with hyphens",
+    "on": "what it is asked about: item, or initiative",
     "says": "the reason that people read, with {columns} to fill in",
     "label": "the label that it puts",
     "when": "the condition",
@@ -38,7 +39,7 @@ RULE_KEYS = {
 LADDER_KEYS = ("measure", "steps", "override")
 STEP_KEYS = ("over", "label")
 ROLLOUT_KEYS = ("per_run", "first")
-MEANING_KEYS = ("when", "label", "ladder")
+MEANING_KEYS = ("on", "when", "label", "ladder")
 OVERRIDE_KEYS = ("when", "steps")
 TEST_KEYS = ("now", "item", "history", "calendar", "expect", "later")
 HISTORY_KEYS = ("on", "status", "status_category")
@@ -54,8 +55,15 @@ DERIVED_FROM = {
     "outcome_grade": "outcome_metric",
     "underway_days": "started_at",
 }
-UNTESTABLE = ("source", "parent_key", "outcome_from")
+UNTESTABLE = ("source", "parent_key", "outcome_from", "initiative_key")
 """Columns that a single item in a test cannot have."""
+
+
+ONLY_ON = {
+    On.ITEM: ("parent_key", "sponsor_above", "outcome_from", "initiative_key"),
+    On.INITIATIVE: ("disagree_on", "disagreement"),
+}
+"""Columns that only an item has, or only an initiative."""
 
 
 class Mistakes:
@@ -90,6 +98,7 @@ class _Reader:
 
     def __init__(self, known: Known, places: Places, mistakes: Mistakes) -> None:
         self.prefix, self.calendars, self.places, self.mistakes = known.prefix, known.calendars, places, mistakes
+        self.on = On.ITEM
 
     def wrong(self, path: Path, field: str, why: str) -> None:
         self.mistakes.add(path, field, why)
@@ -120,6 +129,24 @@ class _Reader:
             self.wrong((*path, "id"), "id", f'"{text}" must be lower-case letters, digits and hyphens: no-metric')
             return None
         return text
+
+    def kind(self, entry: dict[str, object], path: Path) -> On:
+        """What the rule is asked about; from then on, columns that this does not have are mistakes."""
+        value = entry.get("on", "item")
+        if value in list(On):
+            self.on = On(str(value))
+        else:
+            self.wrong((*path, "on"), "on", f'write "item" or "initiative", and not {_kind(value)}')
+        return self.on
+
+    def has(self, name: str, path: Path, field: str) -> bool:
+        """Whether what the rule is about has this column."""
+        for on, names in ONLY_ON.items():
+            if on is not self.on and name in names:
+                hint = 'write on = "initiative" in the rule' if on is On.INITIATIVE else "leave it out"
+                self.wrong(path, field, f"only {'initiatives' if on is On.INITIATIVE else 'items'} have this: {hint}")
+                return False
+        return True
 
     def label(self, entry: dict[str, object], path: Path, field: str = "label") -> str | None:
         text = self.text(entry, "label", path, field)
@@ -156,7 +183,7 @@ class _Reader:
         if custom:
             return Subject(custom[1] or custom[2], custom=True)
         if name.strip() in COLUMNS:
-            return Subject(name.strip())
+            return Subject(name.strip()) if self.has(name.strip(), place, "says") else None
         self.wrong(place, "says", f'there is no column "{name}"{words.meant(name, list(COLUMNS))}')
         return None
 
@@ -187,10 +214,14 @@ class _Reader:
             why = f'there is no column "{key}"{words.meant(key, allowed)}; `unstuck rules columns` lists them'
             self.wrong(path, key, why)
             return [None]
-        if key == "updated_at":
-            self.wrong(path, key, "no rule may ask this, as our own labels move it: use status_since")
-            return [None]
-        return [self.test(Subject(key), value, path)]
+        return [self.test(Subject(key), value, path) if self.may_ask(key, path) else None]
+
+    def may_ask(self, name: str, path: Path) -> bool:
+        """Whether the rule's condition may ask this column."""
+        if name == "updated_at":
+            self.wrong(path, name, "no rule may ask this, as our own labels move it: use status_since")
+            return False
+        return self.has(name, path, name)
 
     def group(self, joint: Joint, value: object, path: Path) -> Clause | None:
         entries = value if isinstance(value, list) else [value]
@@ -349,12 +380,13 @@ class _Reader:
             self.wrong((*path, "item"), "test.item", 'write the item as a table: item = { status = "To do" }')
             return None
         for name, inner in item.items():
-            self.item_value(name, inner, (*path, "item", name))
+            if self.has(name, (*path, "item", name), f"test.item.{name}"):
+                self.item_value(name, inner, (*path, "item", name))
         history = self.history(entry, path, item, _day_of(now))
         first = Moment(now, self.expected(entry, path, "test.expect", labels), self.places.line(path))
         later = self.later(entry, path, labels, _day_of(now))
         calendar = self.calendar(entry, path)
-        return Case(tuple(sorted(item.items())), (first, *later), history, calendar)
+        return Case(tuple(sorted(item.items())), (first, *later), history, self.on, calendar)
 
     def calendar(self, entry: dict[str, object], path: Path) -> str | CalendarTerms | None:
         """The test's own calendar; none where there is a mistake, or it counts plain weeks."""
@@ -513,6 +545,7 @@ def read_rule(
     """The rule, or None where `mistakes` says what is wrong with it."""
     reader = _Reader(known, places, mistakes)
     reader.table(entry, path, "", tuple(RULE_KEYS))
+    on = reader.kind(entry, path)
     rule_id, says = reader.id(entry, path), reader.says(entry, path)
     when = reader.clause(entry.get("when", {}), (*path, "when"), "when")
     label = ladder = None
@@ -531,7 +564,7 @@ def read_rule(
     tests = reader.cases(entry.get("test", []), (*path, "test"), rule.labels) if not mistakes else ()
     if mistakes:
         return None
-    return replace(rule, tests=tests, rollout=rollout, meaning=_meaning(entry))
+    return replace(rule, on=on, tests=tests, rollout=rollout, meaning=_meaning(entry))
 
 
 def _meaning(entry: dict[str, object]) -> str:

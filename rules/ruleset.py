@@ -6,9 +6,22 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 from rules.calendar import CalendarTerms
 from rules.clauses import Clause, Expression, Subject, expressions_of
+
+
+class On(StrEnum):
+    """What a rule is asked about."""
+
+    ITEM = "item"
+    INITIATIVE = "initiative"
+
+    @property
+    def view(self) -> str:
+        """The view that holds all of them."""
+        return "initiative" if self is On.INITIATIVE else "work_item"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,8 @@ class Case:
     """`now`, and each of `later`; never none, and in the order of time."""
     history: tuple[Came, ...] = ()
     """Where the item stood, oldest first; begins on the first moment's day or before. Empty: as `item` says."""
+    on: On = On.ITEM
+    """Whether `item` is one, or an initiative."""
     calendar: str | CalendarTerms | None = None
     """Whose business days count: by name, or described. None: plain weeks."""
 
@@ -104,6 +119,7 @@ class Rule:
     line: int = field(compare=False)
     tests: tuple[Case, ...] = field(default=(), compare=False)
     rollout: Rollout = field(default=Rollout(), compare=False)
+    on: On = On.ITEM
     meaning: str = field(default="", compare=False)
     """Changes with which items get which labels, as the file has it; not with wording, tests, rollout or layout."""
 
@@ -139,5 +155,5 @@ class RuleSet:
     @property
     def sha(self) -> str:
         """Changes when the rules mean something else; not with their files' layout, comments or tests."""
-        meaning = [(rule.id, rule.says, rule.when, rule.label, rule.ladder) for rule in self.rules]
+        meaning = [(rule.id, rule.on, rule.says, rule.when, rule.label, rule.ladder) for rule in self.rules]
         return hashlib.sha256(repr((self.prefix, meaning)).encode()).hexdigest()

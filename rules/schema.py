@@ -8,6 +8,7 @@ from typing import Any
 from rules.calendar import WEEKDAYS
 from rules.columns import ANSWERABLE, COLUMNS, Column, Kind
 from rules.reader import DERIVED_FROM, RULE_KEYS, UNTESTABLE
+from rules.ruleset import On
 from rules.words import FORMS, NO_TEXT, PATTERNS
 
 
@@ -49,6 +50,7 @@ def _table(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 def _rule() -> dict[str, Any]:
     properties = {
         "id": _text(RULE_KEYS["id"]) | {"pattern": "^[a-z0-9]+([-_.][a-z0-9]+)*$"},
+        "on": {"enum": [on.value for on in On], "description": RULE_KEYS["on"]},
         "says": _text(RULE_KEYS["says"]),
         "label": _text(RULE_KEYS["label"]),
         "when": {"$ref": "#/$defs/condition"},

@@ -18,8 +18,8 @@ from rules.described import Finder
 from rules.engine import evaluate
 from rules.explain import RuleAnswer, explain
 from rules.grading import SHIPPED, Grader
-from rules.ruleset import Came, Case, Moment, RuleSet
-from rules.table import PULLED, TABLES, detail_row, pulled_row, resolve
+from rules.ruleset import Came, Case, Moment, On, RuleSet
+from rules.table import INITIATIVE, PULLED, TABLES, detail_row, pulled_row, resolve
 from rules.text import fold
 from rules.today import Today
 
@@ -122,6 +122,8 @@ def item_at(case: Case, moment: Moment, terms: Terms) -> Iterator[sqlite3.Connec
         connection.executescript(TABLES)
         for item in items_of(case, terms.today(moment.now)):
             insert(connection, item, terms.zone, terms.grader, terms.finder)
+        if case.on is On.INITIATIVE:
+            _insert_initiative(connection, dict(case.item))
         yield connection
     finally:
         connection.close()
@@ -168,13 +170,25 @@ def insert(
     resolve(connection, ())
 
 
-AROUND = ("items_below", "finished_below", "sponsor_above")
+def _insert_initiative(connection: sqlite3.Connection, given: dict[str, object]) -> None:
+    """What an initiative has beside its row; it is the first item."""
+    said = [str(given.get(name, "")) for name in ("disagree_on", "disagreement")]
+    connection.execute(
+        "INSERT INTO initiative_detail (item_id, head_id, members, finished, disagree_on, disagreement, came) "
+        "VALUES (1, 1, ?, ?, ?, ?, '{}')",
+        (_number(given.get("items_below")), _number(given.get("finished_below")), *said),
+    )
+
+
+AROUND = ("items_below", "finished_below", "sponsor_above", "disagree_on", "disagreement")
 """What a test says of an item in place of showing the items above and below it."""
 
 
 def items_of(case: Case, today: Today) -> list[WorkItem]:
     """The item of a test, and after it those that its `AROUND` stands for."""
     item, given = item_of(case, today), dict(case.item)
+    if case.on is On.INITIATIVE:
+        return [item]
     around: list[WorkItem] = []
     if given.get("sponsor_above"):
         above = _beside("above", sponsor=str(given["sponsor_above"]))
@@ -205,7 +219,7 @@ def item_of(case: Case, today: Today) -> WorkItem:
             continue
         values[name] = _as_field(name, value, today.zone)
     values["unknown"] = frozenset(_strings(given.get("unknown", [])))
-    return WorkItem(ref=ItemRef("test", "1"), **values)  # type: ignore[arg-type]  # checked by rules.reader
+    return WorkItem(ref=ItemRef(INITIATIVE if case.on is On.INITIATIVE else "test", "1"), **values)  # type: ignore[arg-type]  # checked by rules.reader
 
 
 def _from_history(history: tuple[Came, ...], day: date) -> dict[str, object]:

@@ -17,6 +17,9 @@ from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
 from rules.grading import Grader
 from rules.text import fold, fold_sql, register
 
+INITIATIVE = "initiative"
+"""The source under which initiatives stand as items: no tool gives them, so config must not name one of its own so."""
+
 ProjectCalendars = Mapping[tuple[str, str], int]
 """(source, project) -> number of the calendar."""
 
@@ -81,6 +84,25 @@ CALENDAR_DAY = (
 COUNTED_BACK = 36_525
 """So many days back business days are counted: a century. A wilder date counts as the first day of that."""
 
+INITIATIVE_TABLES = """
+CREATE TABLE IF NOT EXISTS anchor (
+  item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE,
+  initiative_id INTEGER NOT NULL, labelled INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS anchor_initiative ON anchor (initiative_id, labelled);
+CREATE TABLE IF NOT EXISTS initiative_detail (
+  item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE,
+  head_id INTEGER NOT NULL, members INTEGER NOT NULL, finished INTEGER,
+  disagree_on TEXT NOT NULL, disagreement TEXT NOT NULL, came TEXT NOT NULL,
+  totals TEXT NOT NULL DEFAULT ''
+);
+"""
+"""`anchor`: the items that an initiative is made of; what hangs below one is in it, too.
+`labelled`: it gets the labels.
+
+`initiative_detail`: what its row in `item` has no column for. `came` is JSON, column -> the member that its value
+is from; `totals` is what its row was made of beside the parts on top."""
+
 TABLES = f"""
 CREATE TABLE item (
   id INTEGER PRIMARY KEY,
@@ -99,6 +121,7 @@ CREATE TABLE item_detail (
   fields TEXT NOT NULL DEFAULT '{{}}'
 );
 {CALENDAR_DAY};
+{INITIATIVE_TABLES}
 """
 """`item.outcome_id` is the item whose outcome counts for this one: itself, or the ancestor that it inherits from.
 `item_detail.fields` is JSON, name -> text; null where the tool could not answer.
@@ -232,6 +255,15 @@ SPONSOR_ABOVE = (
 )
 """SQL for `sponsor_above` of the item `i`."""
 
+INITIATIVE_OF = (
+    "(WITH RECURSIVE above(up, initiative, depth) AS ("
+    "SELECT i.parent_id, (SELECT initiative_id FROM anchor WHERE item_id = i.id), 1 UNION ALL "
+    "SELECT a.parent_id, (SELECT initiative_id FROM anchor WHERE item_id = a.id), depth + 1 "
+    "FROM above JOIN item a ON a.id = above.up WHERE above.initiative IS NULL AND depth < 64) "
+    "SELECT n.key FROM above JOIN item n ON n.id = above.initiative)"
+)
+"""SQL for the key of the initiative that the item `i` is in."""
+
 TODAY_UTC = "CAST(julianday('now') - 1721424.5 AS INTEGER)"
 """SQL for today's ordinal, where nobody hands in a clock: for people who open the file with other programs."""
 
@@ -245,8 +277,46 @@ def view_sql(
 ) -> str:
     """`CREATE … VIEW name` of all items that are not missing. `today` is SQL for an ordinal, `calendar` for a number.
 
-    Beside the vocabulary it has `id`, `native_id`, `fields`, `unknown`, and a `…_day` for each time.
+    Initiatives are left out. Beside the vocabulary it has `id`, `native_id`, `fields`, `unknown`, and a `…_day` for
+    each time.
     """
+    parts = [
+        *_shared_columns(today, review_days, calendar),
+        "coalesce(p.key, i.parent_native_id) AS parent_key",
+        "{} AS items_below, {} AS finished_below, {} AS underway_days".format(*below_sql(today)),
+        f"{SPONSOR_ABOVE} AS sponsor_above",
+        f"{INITIATIVE_OF} AS initiative_key",
+        "NULL AS disagree_on, NULL AS disagreement",
+    ]
+    return (
+        f"CREATE {name} AS SELECT {', '.join(parts)} FROM {items} "
+        "LEFT JOIN item p ON p.id = i.parent_id "
+        "LEFT JOIN item o ON o.id = i.outcome_id "
+        "LEFT JOIN item_detail d ON d.item_id = i.id "
+        f"WHERE i.missing_since IS NULL AND i.source <> '{INITIATIVE}'"
+    )
+
+
+def initiative_view_sql(name: str, today: str = TODAY_UTC, review_days: int = 92, calendar: str = "i.calendar") -> str:
+    """`CREATE … VIEW name` of all initiatives, with the columns of `view_sql`; below one is all that is in it."""
+    parts = [
+        *_shared_columns(today, review_days, calendar),
+        "NULL AS parent_key",
+        f"n.members AS items_below, n.finished AS finished_below, {today} - i.started_at_day AS underway_days",
+        "NULL AS sponsor_above",
+        "NULL AS initiative_key",
+        "n.disagree_on, n.disagreement",
+    ]
+    return (
+        f"CREATE {name} AS SELECT {', '.join(parts)} FROM initiative_detail n CROSS JOIN item i ON i.id = n.item_id "
+        "LEFT JOIN item o ON o.id = i.outcome_id "
+        "LEFT JOIN item_detail d ON d.item_id = i.id "
+        "WHERE i.missing_since IS NULL"
+    )
+
+
+def _shared_columns(today: str, review_days: int, calendar: str) -> list[str]:
+    """What is the same for an item and for an initiative."""
     own = [
         "id", "source", "native_id", "collection", "key", "title", "url", "type", "project", "status", "status_id",
         "status_category", "status_since_is", "percent_complete", "priority", "assignees", "owner", "sponsor",
@@ -258,8 +328,8 @@ def view_sql(
     parts = [f"i.{column}" for column in own]
     parts += [f"i.{column}, i.{column}_day" for column in times]
     parts += [f"o.{column}" for column in outcome]
-    parts += [
-        "coalesce(p.key, i.parent_native_id) AS parent_key",
+    return [
+        *parts,
         f"{today} - i.created_at_day AS age_days",
         f"{today} - i.status_since_day AS days_in_status",
         f"{business_days_sql('i.status_since_day', today, calendar)} AS business_days_in_status",
@@ -269,16 +339,7 @@ def view_sql(
         "o.unknown AS outcome_unknown",
         "o.metric_described AS outcome_described",
         "d.description, d.fields",
-        "{} AS items_below, {} AS finished_below, {} AS underway_days".format(*below_sql(today)),
-        f"{SPONSOR_ABOVE} AS sponsor_above",
     ]
-    return (
-        f"CREATE {name} AS SELECT {', '.join(parts)} FROM {items} "
-        "LEFT JOIN item p ON p.id = i.parent_id "
-        "LEFT JOIN item o ON o.id = i.outcome_id "
-        "LEFT JOIN item_detail d ON d.item_id = i.id "
-        "WHERE i.missing_since IS NULL"
-    )
 
 
 def resolve(connection: sqlite3.Connection, inheriting: Sequence[str]) -> None:
@@ -336,7 +397,7 @@ def assign_calendars(
         "UPDATE item SET calendar = want.calendar FROM (SELECT item.id, coalesce("
         f"(SELECT calendar FROM goes_by g WHERE g.source = item.source AND g.project = {project}), "
         "(SELECT calendar FROM goes_by g WHERE g.source = item.source AND g.project IS NULL), 0"
-        ") AS calendar FROM item) want "
+        f") AS calendar FROM item WHERE source <> '{INITIATIVE}') want "
         "WHERE item.id = want.id AND item.calendar <> want.calendar"
     )
     connection.execute("DROP TABLE temp.goes_by")

@@ -233,6 +233,17 @@ def findings(config: Path | None, source: str | None, form: str) -> None:
 
 
 @unstuck.command()
+@click.argument("key", required=False)
+@_TABLE_OR_JSON
+@click.pass_obj
+def links(config: Path | None, key: str | None, form: str) -> None:
+    """The initiative KEY, or the one that the item KEY is in, across tools. Without KEY: links that are not used."""
+    from sync.commands import linking
+
+    linking.links(config, key, form)
+
+
+@unstuck.command()
 @_TABLE_OR_JSON
 @click.pass_obj
 def status(config: Path | None, form: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,14 +24,21 @@ from connectors.errors import SetupError
 from connectors.model import StatusCategory
 from rules import described
 from rules.calendar import WEEKDAYS, CalendarTerms
-from rules.columns import COLUMNS
+from rules.columns import COLUMNS, Kind
 from rules.described import Finder
+from rules.grading import SHIPPED, Placeholders
+from rules.table import INITIATIVE
 from sync import durations, ping, secrets, settings
+from sync.links import Terms
+from sync.merging import CHOSEN, Order, Settings
 from sync.retention import Retention
 from sync.stops import InvalidStop
 
 MAPS = ("fields", "statuses", "calendars", "brakes")
 """Tables within a source."""
+
+NO_INITIATIVES = Settings(Terms(), Order((), {}, frozenset(), "", Placeholders()))
+"""What hangs together is not asked."""
 
 _Number = TypeVar("_Number", int, float)
 
@@ -135,6 +143,7 @@ class Config:
     stale_after: float | None = None
     """In seconds, as the next; what is not set is learned."""
     quiet_after: float | None = None
+    initiatives: Settings = NO_INITIATIVES
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def calendar_number(self, name: str) -> int:
@@ -248,7 +257,52 @@ class _Reader:
             sources=dict(self.sources(zone, tuple(calendars), finder)),
         )
         of_sources = {name: self.source_brakes(name, config.brakes) for name in config.sources}
-        return replace(config, brakes=replace(config.brakes, sources=of_sources))
+        config = replace(config, brakes=replace(config.brakes, sources=of_sources))
+        return replace(config, initiatives=self.initiatives(tables["links"], tables["initiatives"], config))
+
+    # Initiatives
+
+    def initiatives(self, found: Mapping[str, Any], whole: Mapping[str, Any], config: Config) -> Settings:
+        words = (*SHIPPED, *config.placeholders)
+        terms = Terms(
+            key=self.shared_key(found["key"], config),
+            tools=found["tools"],
+            patterns=self.patterns(found["patterns"] or ()),
+            most=self.at_least("links.most", found["most"], 2),
+            placeholders=words,
+        )
+        order = self.known_sources("initiatives.order", whole["order"] or (), config)
+        columns = whole["columns"] or {}
+        for column, source in columns.items():
+            if column not in CHOSEN:
+                self.wrong(f"initiatives.columns.{column}", f"cannot be chosen; {did_you_mean(column, CHOSEN)}")
+            self.known_sources(f"initiatives.columns.{column}", (source,), config)
+        labelled = self.known_sources("initiatives.labels", whole["labels"] or (), config)
+        sources = (*order, *(name for name in config.sources if name not in order))
+        return Settings(terms, Order(sources, columns, frozenset(labelled), config.prefix, Placeholders(words)))
+
+    def shared_key(self, name: str | None, config: Config) -> str | None:
+        is_column = name in COLUMNS and COLUMNS[name].kind is Kind.TEXT and not COLUMNS[name].derived
+        if name and not is_column and not any(name in source.setup.fields for source in config.sources.values()):
+            mapped = sorted({field for source in config.sources.values() for field in source.setup.fields})
+            hint = did_you_mean(name, mapped) if mapped else f'map it: {name} = "the field\'s name in the tool"'
+            self.wrong("links.key", f'no [sources.NAME.fields] maps a field to "{name}"; {hint}')
+        return name
+
+    def patterns(self, given: Sequence[str]) -> tuple[str, ...]:
+        for pattern in given:
+            try:
+                if re.compile(pattern).match(""):
+                    self.wrong("links.patterns", f'"{pattern}" matches nothing at all; write what a key looks like')
+            except re.error as error:
+                self.wrong("links.patterns", f'"{pattern}" is no regular expression: {error}')
+        return tuple(given) if not self.mistakes else ()
+
+    def known_sources(self, where: str, names: Sequence[str], config: Config) -> tuple[str, ...]:
+        for name in names:
+            if name not in config.sources:
+                self.wrong(where, f'there is no source "{name}"; {did_you_mean(name, list(config.sources))}')
+        return tuple(names)
 
     # Brakes
 
@@ -408,6 +462,8 @@ class _Reader:
             self.wrong("sources", "there is none; add a table [sources.NAME] with its system")
             return
         for name, table in tables.items():
+            if name == INITIATIVE:
+                self.wrong(f"sources.{name}", "initiatives stand under this name; call the source something else")
             source = self.source(name, table, zone, calendars)
             if source is not None:
                 yield name, replace(source, found_by=finder.sha)

@@ -71,15 +71,32 @@ VIEWS: Mapping[str, Described] = {
             status_since_is percent_complete priority assignees owner sponsor labels unknown version calendar
             status_since status_since_day created_at created_at_day updated_at updated_at_day started_at
             started_at_day finished_at finished_at_day due_at due_at_day outcome_metric outcome_category
-            outcome_baseline outcome_target outcome_actual outcome_reviewed_at outcome_reviewed_at_day parent_key
+            outcome_baseline outcome_target outcome_actual outcome_reviewed_at outcome_reviewed_at_day
             age_days days_in_status business_days_in_status days_since_review outcome_grade outcome_from
-            outcome_unknown outcome_described description fields items_below finished_below underway_days
-            sponsor_above"""),
+            outcome_unknown outcome_described description fields parent_key items_below finished_below underway_days
+            sponsor_above initiative_key disagree_on disagreement"""),
+    ),
+    "initiative": Described(
+        "Every initiative over several tools, with the columns of `work_item`; below one is all that is in it.",
+        _of_items("""
+            id source native_id collection key title url type project status status_id status_category
+            status_since_is percent_complete priority assignees owner sponsor labels unknown version calendar
+            status_since status_since_day created_at created_at_day updated_at updated_at_day started_at
+            started_at_day finished_at finished_at_day due_at due_at_day outcome_metric outcome_category
+            outcome_baseline outcome_target outcome_actual outcome_reviewed_at outcome_reviewed_at_day
+            age_days days_in_status business_days_in_status days_since_review outcome_grade outcome_from
+            outcome_unknown outcome_described description fields parent_key items_below finished_below underway_days
+            sponsor_above initiative_key disagree_on disagreement"""),
     ),
     "finding": Described(
         "What the rules found in the last run.",
         {"item_id": _ITEM, "rule": _RULE, "label": "the label that it asks for", "reason": "why, in words",
          "since": "when the rule first found the item, UTC"},
+    ),
+    "finding_on_item": Described(
+        "The same, with those of an initiative on each of its parts that gets its labels.",
+        {"item_id": _ITEM, "rule": _RULE, "label": "the label that it asks for", "reason": "why, in words",
+         "since": "when the rule first found the item or initiative, UTC"},
     ),
     "open_work": Described(
         "Work that is not done: where it stands, for how long, and how good its outcome is.",
@@ -205,6 +222,30 @@ TABLES: Mapping[str, Described] = {
         "Which statuses were seen, for the brake `status`.",
         {"source": _WORDS["source"], "collection": "its native id", "status_id": "the tool's id of it",
          "status": "its name", "items": "items in it"},
+    ),
+    "given_link": Described(
+        "Links that people made in a tool, as it keeps them.", {"item_id": _ITEM, "target": "the address or key"}
+    ),
+    "link": Described(
+        "What each item points at across tools, and where that leads.",
+        {"id": "number of the link", "item_id": _ITEM, "how": "`key`, `tool` or `text`", "target": "as it is written",
+         "name": "as it is looked up", "to_id": "`item.id` of the item that it leads to, if there is just one",
+         "problem": "`ambiguous` or `gone`, where it leads to none for that reason", "since": "UTC"},
+    ),
+    "wide_key": Described(
+        "Shared keys that so many items carry that they say nothing.", {"name": "the key", "items": "how many"}
+    ),
+    "anchor": Described(
+        "The items that initiatives are made of; what hangs below one is in its initiative, too.",
+        {"item_id": _ITEM, "initiative_id": "`item.id` of the initiative", "labelled": "1 if it gets its labels"},
+    ),
+    "initiative_detail": Described(
+        "What an initiative's row in `item` has no column for.",
+        {"item_id": "`item.id` of the initiative", "head_id": "`item.id` of the part that it is called after",
+         "members": "items in it", "finished": "how many of them are done",
+         "disagree_on": _WORDS["disagree_on"], "disagreement": _WORDS["disagreement"],
+         "came": "a JSON object: column -> `item.id` of the part that its value is from",
+         "totals": "what all of its parts together say, to see whether that changed"},
     ),
     "unproved": Described(
         "Items of which their tool could not prove since when they are in their status.",

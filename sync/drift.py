@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from rules.clauses import Clause, Contains, Expression, Group, OneOf, Subject, Test, custom_path
 from rules.columns import unknown_bit
 from rules.ruleset import RuleSet
-from rules.table import PULLED
+from rules.table import INITIATIVE, PULLED
 from rules.text import fold
 from sync.brakes import Tripped
 from sync.config import Brakes, Config
@@ -75,7 +75,8 @@ def look(connection: sqlite3.Connection, config: Config) -> Seen:
     # grouping needs no index, and looking up each row through one takes far longer than reading all of them
     statuses = connection.execute(
         "SELECT source, collection, coalesce(status_id, ''), status, count(*) FROM item NOT INDEXED "
-        "WHERE missing_since IS NULL AND status <> '' GROUP BY 1, 2, 3, 4"
+        "WHERE missing_since IS NULL AND status <> '' AND source <> ? GROUP BY 1, 2, 3, 4",
+        (INITIATIVE,),
     )
     return Seen(fields, {Status(*names): items for *names, items in statuses})
 

@@ -97,7 +97,7 @@ def last_counts(store: Store) -> list[engine.RuleCount]:
     """What each rule made of all items when they were last evaluated; without those that failed."""
     known = json.loads(store.setting("evaluated") or '{"counts": {}}')
     return [
-        engine.RuleCount(rule, matched, known["considered"], unknown)
+        engine.RuleCount(rule, matched, known.get("others", {}).get(rule, known["considered"]), unknown)
         for rule, (matched, unknown) in known["counts"].items()
     ]
 
@@ -113,15 +113,15 @@ def _last(store: Store, signature: str) -> incremental.Last | None:
     if known.get("signature") != signature or not _is_worth_it(store):
         return None
     counts = {rule: (matched, unknown) for rule, (matched, unknown) in known["counts"].items()}
-    return incremental.Last(known["day"], known["considered"], counts)
+    return incremental.Last(known["day"], known["considered"], counts, known.get("others", {}))
 
 
 def _remember(store: Store, signature: str, evaluation: engine.Evaluation, today: engine.Today) -> None:
     """After a failure there is nothing to build on: the next evaluation is a whole one."""
     store.connection.execute("DELETE FROM dirty")
     counts = {count.rule: (count.matched, count.unknown) for count in evaluation.counts}
-    considered = evaluation.counts[0].considered if evaluation.counts else 0
-    last = incremental.Last(today.date.toordinal(), considered, counts)
+    others = {count.rule: count.considered for count in evaluation.counts if count.considered != evaluation.items}
+    last = incremental.Last(today.date.toordinal(), evaluation.items, counts, others)
     told = json.dumps({"signature": None if evaluation.failures else signature, **asdict(last)})
     if store.setting("evaluated") != told:
         store.remember("evaluated", told)

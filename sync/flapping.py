@@ -33,7 +33,7 @@ class Flap:
 def follow(connection: sqlite3.Connection, plan: Plan, now: datetime, terms: Flapping) -> dict[Labelled, Flap]:
     """Bring the stored flapping labels up to date, in the caller's transaction; returns those of the plan."""
     kept_for = timedelta(days=terms.days)
-    wanted = "EXISTS (SELECT 1 FROM finding f WHERE f.item_id = flapping.item_id AND f.label = flapping.label)"
+    wanted = "EXISTS (SELECT 1 FROM finding_on_item f WHERE f.item_id = flapping.item_id AND f.label = flapping.label)"
     connection.execute(
         f"UPDATE flapping SET wanted = NOT wanted, turned_at = ? WHERE wanted <> {wanted}", (moment(now),)
     )

@@ -103,6 +103,14 @@ def notice_people(
     return vetoes.rowcount
 
 
+_OF_INITIATIVES = (
+    "UNION ALL SELECT a.item_id, f.label, f.rule, f.reason || ' (initiative ' || n.key || ')' FROM temp.at_stake s "
+    "CROSS JOIN anchor a ON a.item_id = s.item_id AND a.labelled "
+    "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "
+)
+"""What is found of initiatives whose labels an item gets: as the view `finding_on_item`, but for few items."""
+
+
 def put_at_stake(connection: sqlite3.Connection, items: Iterable[int]) -> None:
     """Name the items that `states` is about."""
     connection.execute("DROP TABLE IF EXISTS temp.at_stake")
@@ -124,6 +132,8 @@ def find_at_stake(connection: sqlite3.Connection, exemptions: Exemptions) -> Non
         "INSERT OR IGNORE INTO temp.at_stake "
         "SELECT f.item_id FROM finding_kept f CROSS JOIN item ON item.id = f.item_id "
         f"WHERE NOT {_HAS.format(row='f')} "
+        "UNION ALL SELECT a.item_id FROM anchor a CROSS JOIN finding_kept f ON f.item_id = a.initiative_id "
+        f"CROSS JOIN item ON item.id = a.item_id WHERE a.labelled AND NOT {_HAS.format(row='f')} "
         "UNION ALL SELECT l.item_id FROM ledger l WHERE l.off_at IS NULL AND NOT EXISTS "
         "(SELECT 1 FROM finding_kept f WHERE f.item_id = l.item_id AND f.label = l.label) "
         "UNION ALL SELECT l.item_id FROM ledger l CROSS JOIN item ON item.id = l.item_id "
@@ -137,7 +147,7 @@ def states(connection: sqlite3.Connection) -> Iterator[ItemState]:
     found, ours, vetoed = (
         _ByItem(connection.execute(f"SELECT {columns} FROM temp.at_stake CROSS JOIN {table} USING (item_id) {order}"))
         for columns, table, order in (
-            ("item_id, label, rule, reason", "finding", "ORDER BY item_id, rule"),
+            ("item_id, label, rule, reason", "finding", _OF_INITIATIVES + "ORDER BY item_id, rule"),
             ("item_id, label, rule, reason", "ledger", "WHERE off_at IS NULL ORDER BY item_id"),
             ("item_id, label", "veto", "ORDER BY item_id"),
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from rules.table import INITIATIVE
 from sync.brakes import NAMES as BRAKES
 from sync.store import Store
 from sync.summary import RunReport
@@ -113,7 +114,10 @@ def _of_sources(report: RunReport, store: Store) -> Iterator[Gauge]:
         "Bytes that went to and came from the source's host in the last run.",
         {source.source: source.bytes for source in sources if source.bytes is not None},
     )
-    rows = store.rows("SELECT source, count(*) AS items FROM item WHERE missing_since IS NULL GROUP BY source")
+    rows = store.rows(
+        "SELECT source, count(*) AS items FROM item WHERE missing_since IS NULL AND source <> ? GROUP BY source",
+        (INITIATIVE,),
+    )
     yield each(
         "unstuck_source_items", "Items of the source in the store.", {row["source"]: row["items"] for row in rows}
     )

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from rules import incremental, lasting, table
-from sync import views
+from sync import links, views
 
 migrations = Migrations("unstuck")
 
@@ -300,3 +300,21 @@ def m017_reports(db: Database) -> None:
     )
     for view in views.ALL:
         db.conn.execute(view)
+
+
+@migrations()
+def m018_initiatives(db: Database) -> None:
+    """What links items across tools, the initiatives that this makes, and which members get their labels."""
+    _run(db, links.TABLES)
+    _run(db, table.INITIATIVE_TABLES)
+    _run(db, incremental.ANCHOR_TRIGGERS)
+    db.conn.execute("DROP VIEW work_item")
+    db.conn.execute(table.view_sql("VIEW work_item"))
+    db.conn.execute(table.initiative_view_sql("VIEW initiative"))
+    db.conn.execute(
+        "CREATE VIEW finding_on_item AS SELECT item_id, rule, label, reason, since FROM finding "
+        "WHERE item_id NOT IN (SELECT item_id FROM initiative_detail) UNION ALL "
+        "SELECT a.item_id, f.rule, f.label, f.reason || ' (initiative ' || n.key || ')', f.since FROM anchor a "
+        "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "
+        "WHERE a.labelled"
+    )

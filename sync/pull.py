@@ -19,6 +19,7 @@ from connectors.model import Certainty, Cursor, ItemRef, StatusCategory, Transit
 from rules.described import Finder
 from rules.grading import Grader
 from rules.table import PULLED, detail_row, moment, pulled_row
+from sync import links
 from sync.config import Brakes, Source
 from sync.history import Earlier, Known
 from sync.secrets import redacted
@@ -374,6 +375,7 @@ class _Pull:
             connection.executemany(_LEFT_BEHIND, places)
         connection.executemany(_UPSERT, rows)
         connection.executemany(_DETAIL, details)
+        links.keep_given(connection, changed)
         self._store_transitions(connection, observed, "observed")
         self.report.seen += len(items)
         self.report.changed += len(rows)
@@ -387,7 +389,7 @@ class _Pull:
             item, described = self.terms.finder.fill(pulled)
             row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
             detail = detail_row(item)
-            digest = hashlib.blake2b(repr((row, detail)).encode(), digest_size=16).digest()
+            digest = hashlib.blake2b(repr((row, detail, *item.links)).encode(), digest_size=16).digest()
             item_id, stored, is_present = known.get(item.ref.native_id, (None, None, False))
             if item_id is not None:
                 self.seen.add(item_id)

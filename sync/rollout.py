@@ -82,7 +82,7 @@ def _collections(store: Store) -> Mapping[tuple[str, str], str]:
 
 
 def _since(store: Store) -> Mapping[tuple[int, str], str]:
-    rows = store.connection.execute("SELECT item_id, label, min(since) FROM finding GROUP BY item_id, label")
+    rows = store.connection.execute("SELECT item_id, label, min(since) FROM finding_on_item GROUP BY item_id, label")
     return {(item, label): since for item, label, since in rows}
 
 

@@ -87,6 +87,19 @@ RETENTION = (
     ),
 )
 
+LINKS = (
+    Option("key", "the field that holds an initiative's key, as [sources.NAME.fields] call it; none if absent"),
+    Option("tools", "whether links that people make in the tools count", "yes/no", default=False),
+    Option("patterns", "keys and addresses in titles and descriptions, as regular expressions", "list of text"),
+    Option("most", "a key on more items than this says nothing and is not used", "integer", default=500),
+)
+
+INITIATIVES = (
+    Option("order", "sources, the most trusted first; as the config has them if absent", "list of text"),
+    Option("labels", "sources whose members get an initiative's labels; its head alone if absent", "list of text"),
+    Option("columns", "a column = the source that is asked for it before all others", "table of text"),
+)
+
 TABLES = {
     "calendar": CALENDAR,
     "labels": LABELS,
@@ -97,6 +110,8 @@ TABLES = {
     "report": REPORT,
     "status": STATUS,
     "retention": RETENTION,
+    "links": LINKS,
+    "initiatives": INITIATIVES,
 }
 
 SOURCE = (

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from connectors.base import Connector
 from connectors.errors import SetupError
 from rules.grading import SHIPPED, Grader
-from sync import findings, log, told
+from sync import findings, initiatives, log, told
 from sync.clock import Clock
 from sync.config import Config, Source
 from sync.durations import spoken
@@ -97,6 +97,7 @@ def pull_all(
     if not report.stopped:
         report.repeated = frozenset(told.of_sources(store, report.sources, clock.now))
     findings.link(store, _links(config))
+    report.link_notices = initiatives.update(store, config.initiatives, clock.now)
 
 
 def _expected(store: Store, pull: SourcePull) -> int | None:

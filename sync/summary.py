@@ -71,6 +71,8 @@ class RunReport:
     unreached: list[str] = field(default_factory=list)
     """Where labels that are to be taken back lie beyond this run."""
     rule_notices: list[str] = field(default_factory=list)
+    link_notices: list[str] = field(default_factory=list)
+    """A sentence for each shared key that since this run says nothing any more."""
     findings: int = 0
     vetoes: int = 0
     flapping: list[str] = field(default_factory=list)
@@ -119,6 +121,7 @@ class RunReport:
         return [
             *(sentence for source in self.sources for sentence in source.notices),
             *self.rule_notices,
+            *self.link_notices,
             *self.flapping,
             *self.tidying_notices,
         ]

@@ -259,6 +259,7 @@ def parse_item(record: Record, place: Place, file: File, shown: tuple[str, ...] 
         parent_ref=None if place.parent is None else file.ref(place.parent),
         labels=own if shown is None else shown,
         fields=_custom_fields(record, custom, file),
+        links=tuple(filter(None, [_url(record)])),
         unknown=file.unknown,
         **values,
     )

@@ -150,6 +150,7 @@ def parse_row(sheet: Sheet, row: Json, *, is_parent: bool) -> WorkItem:
         assignees=assignees,
         labels=tuple(sorted(cells.ask(LABELS, values_of) or ())),
         fields=cells.custom(),
+        links=links_of(row),
         unknown=frozenset(cells.unknown - {KEY, LABELS}),
         **columns,
     )
@@ -192,6 +193,16 @@ class Cells:
             if text is not None:
                 found[role] = text
         return found
+
+
+def links_of(row: Json) -> tuple[str, ...]:
+    """The addresses that its cells lead to; links to other sheets have none.
+
+    https://developers.smartsheet.com/api/smartsheet/openapi/cells: `hyperlink`.
+    """
+    links = (cell.get("hyperlink") for cell in row.get("cells") or ())
+    urls = (str(link["url"]) for link in links if isinstance(link, Mapping) and link.get("url"))
+    return tuple(dict.fromkeys(urls))
 
 
 def title_of(layout: Layout, cells: Cells) -> str:

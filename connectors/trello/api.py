@@ -37,6 +37,7 @@ CARD_FIELDS = (
 )
 """Those that are read, and no other: `all` holds the address at which a card takes mail, which is a secret."""
 LABEL_FIELDS = "name,color"
+ATTACHMENT_FIELDS = "url,isUpload"
 
 MOVES = (
     "updateCard:idList,updateCard:closed,createCard,copyCard,emailCard,convertToCardFromCheckItem,moveCardToBoard,"
@@ -123,7 +124,13 @@ class Api:
             "member_fields": "username,fullName",
             "memberships": "all",
         }
-        with_cards = {"cards": "all", "card_fields": CARD_FIELDS, "card_customFieldItems": "true"}
+        with_cards = {
+            "cards": "all",
+            "card_fields": CARD_FIELDS,
+            "card_customFieldItems": "true",
+            "card_attachments": "true",
+            "card_attachment_fields": ATTACHMENT_FIELDS,
+        }
         with_checklists = {"checklists": "all"} if checklists else {}
         path = f"boards/{segment(board)}"
         if cards:
@@ -137,7 +144,8 @@ class Api:
     def cards(self, board: str, *, checklists: bool = False) -> Iterator[Json]:
         """All cards of a board with all that is read of them, each once."""
         more = {"checklists": "all"} if checklists else {}
-        return self._cards(board, fields=CARD_FIELDS, customFieldItems="true", **more)
+        attached = {"attachments": "true", "attachment_fields": ATTACHMENT_FIELDS}
+        return self._cards(board, fields=CARD_FIELDS, customFieldItems="true", **attached, **more)
 
     def cards_with_labels(self, board: str) -> Iterator[Json]:
         """All cards of a board, each once, with nothing but `idLabels`."""

@@ -73,6 +73,7 @@ def parse_card(card: Json, board: Board, trace: Trace, source: str) -> WorkItem:
         labels=labels(card),
         description=text(card, "desc"),
         fields=custom,
+        links=links(card),
         unknown=frozenset((unknown - mapped.keys()) | unread),
         **{**columns, **mapped},
     )
@@ -140,3 +141,9 @@ def assignees(card: Json, board: Board) -> tuple[str, ...]:
 def labels(card: Json) -> tuple[str, ...]:
     """The names of a card's labels. Those that are only a colour have none."""
     return tuple(sorted({text(one, "name") for one in card.get("labels") or () if isinstance(one, dict)} - {""}))
+
+
+def links(card: Json) -> tuple[str, ...]:
+    """The addresses that people attached to a card; not those of files that they uploaded."""
+    attached = (one for one in card.get("attachments") or () if isinstance(one, dict) and not one.get("isUpload"))
+    return tuple(dict.fromkeys(url for url in (text(one, "url") for one in attached) if url))

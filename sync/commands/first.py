@@ -15,6 +15,7 @@ import click
 from connectors.errors import ConnectorError
 from rules import loader
 from rules import schema as rule_schema
+from rules.table import INITIATIVE
 from sync import beginning, exemptionfiles, schema, turns
 from sync import clock as clocks
 from sync import config as configs
@@ -146,7 +147,8 @@ def _check_store(config: Config) -> None:
         wrong = damage(store.connection)
         if wrong is not None:
             raise InvalidStop(f"{config.store}: is damaged ({wrong}); restore it from a backup.")
-        click.echo(f"Store: {config.store} is sound, {store.value('SELECT count(*) FROM item')} item(s).")
+        items = store.value("SELECT count(*) FROM item WHERE source <> ?", (INITIATIVE,))
+        click.echo(f"Store: {config.store} is sound, {items} item(s).")
 
 
 def _check_live(config: Config) -> int:

@@ -14,9 +14,10 @@ from connectors import registry
 from rules import engine
 from rules import explain as explaining
 from rules.engine import RuleCount
+from rules.ruleset import On
 from sync import clock as clocks
 from sync import config as configs
-from sync import exemptionfiles, health, log, output, standing, told, vetoes
+from sync import exemptionfiles, health, log, output, standing, told, trees, vetoes
 from sync.backup import back_up
 from sync.commands.shared import (
     items_named,
@@ -63,11 +64,15 @@ def findings(path: Path | None, source: str | None, form: str) -> None:
     """What the last run found."""
     with looking(path) as (config, store):
         where, parameters = only_source(config, source)
-        rows = store.rows(
-            "SELECT source, key, title, owner, rule, label, reason, since FROM finding "
-            f"JOIN temp.work_item ON id = item_id {where} ORDER BY source, id, rule",
-            parameters,
-        )
+        columns = "source, key, title, owner, rule, label, reason, since"
+        rows = [
+            row
+            for on in On
+            for row in store.rows(
+                f"SELECT {columns} FROM finding JOIN temp.{on.view} ON id = item_id {where} ORDER BY source, id, rule",
+                parameters,
+            )
+        ]
     output.emit(rows, ("source", "key", "label", "title", "reason"), form, "The rules found nothing.")
 
 
@@ -80,7 +85,7 @@ def explain(path: Path | None, key: str, form: str) -> None:
         moment = today(config, clock.now)
         engine.prepare(store.connection, moment)
         exemptions, told = exemptionfiles.read(config, ruleset, clock.now), []
-        for item in items_named(store, key):
+        for item in _with_initiatives(store, key):
             answers = explaining.explain(store.connection, ruleset, moment, item["id"])
             told.append((item, answers, standing.of_item(store, item, ruleset, exemptions, answers)))
     if form == "json":
@@ -97,6 +102,16 @@ def explain(path: Path | None, key: str, form: str) -> None:
         click.echo(explaining.as_text(item["key"], answers))
         for label in labels:
             click.echo(f"{label['label']}: {label['state']}")
+
+
+def _with_initiatives(store: Store, key: str) -> list[dict[str, Any]]:
+    """What people call KEY, items and initiatives, and the initiatives that those items are in."""
+    columns = "id, source, key, title"
+    named = store.rows(f"SELECT {columns} FROM temp.initiative WHERE key = ? COLLATE NOCASE", (key,))
+    items = items_named(store, key, required=not named)
+    known = json.dumps(trees.initiatives_of(store, [item["id"] for item in items]))
+    around = store.rows(f"SELECT {columns} FROM temp.initiative WHERE id IN (SELECT value FROM json_each(?))", (known,))
+    return list({row["id"]: row for row in (*items, *named, *around)}.values())
 
 
 def status(path: Path | None, form: str) -> int:

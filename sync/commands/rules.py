@@ -16,7 +16,7 @@ from rules import schema as rule_schema
 from rules.calendar import Calendar
 from rules.columns import COLUMNS
 from rules.grading import SHIPPED
-from rules.ruleset import Case, RuleSet
+from rules.ruleset import Case, On, RuleSet
 from rules.says import wrote
 from sync import clock as clocks
 from sync import config as configs
@@ -127,7 +127,7 @@ def _test_terms(config: Config | None) -> selftest.Terms:
 def rules_capture(path: Path | None, key: str, only: str | None) -> int:
     """Print a `[[rule.test]]` for each rule, or the one named, from the items that people call KEY."""
     config, ruleset = load(path, secrets=False)
-    chosen = _only_rules(ruleset, [only] if only else ()).rules
+    chosen = [rule for rule in _only_rules(ruleset, [only] if only else ()).rules if rule.on is On.ITEM]
     clock, left_out = clocks.read(), False
     with opened_store(config, create=False) as store:
         moment = today(config, clock.now)

@@ -120,11 +120,11 @@ def tell_unknown(counts: Iterable[RuleCount]) -> None:
         )
 
 
-def items_named(store: Store, key: str) -> list[dict[str, Any]]:
+def items_named(store: Store, key: str, *, required: bool = True) -> list[dict[str, Any]]:
     found = store.rows(
         "SELECT id, source, key, title FROM temp.work_item WHERE key = ? COLLATE NOCASE OR native_id = ?",
         (key, key),
     )
-    if not found:
+    if not found and required:
         raise InvalidStop(f'There is no item "{key}" in the store; `unstuck items` lists them.')
     return found

@@ -63,7 +63,7 @@ def gather(config: Config, ruleset: RuleSet, store: Store, clock: Clock, since: 
             made_at=clock.now.astimezone(config.timezone),
             rehearsal=clock.rehearsal,
             run=store.value("SELECT max(id) FROM run WHERE summary IS NOT NULL"),
-            items=store.value("SELECT count(*) FROM item WHERE missing_since IS NULL"),
+            items=store.value("SELECT count(*) FROM work_item"),
             sources=tuple(_source(config, store, clock, name) for name in config.sources),
             all=_group("all", [row for row in rows if row.open], is_in),
             groups={name: _groups(rows, attrgetter(name), is_in) for name in ("source", "project", "owner")},
@@ -196,7 +196,7 @@ def _aging(store: Store, rows: Iterable[Row], day: date) -> Aging:
     took = sorted(
         took
         for (took,) in store.connection.execute(
-            "SELECT finished_at_day - started_at_day FROM item WHERE missing_since IS NULL AND finished_at_day > ? "
+            "SELECT finished_at_day - started_at_day FROM work_item AS item WHERE finished_at_day > ? "
             "AND started_at_day <= finished_at_day AND NOT EXISTS (SELECT 1 FROM item c WHERE c.parent_id = item.id)",
             (day.toordinal() - FINISHED_WITHIN,),
         )
@@ -261,8 +261,7 @@ _FINISHED = "coalesce(finished_at_day, CASE WHEN status_category = 'done' THEN s
 
 def _by_week(store: Store, column: str, first: date) -> Counter[date]:
     rows = store.connection.execute(
-        f"SELECT ({column} - 1) / {_WEEK} AS week, count(*) FROM item WHERE missing_since IS NULL AND {column} >= ? "
-        "GROUP BY week",
+        f"SELECT ({column} - 1) / {_WEEK} AS week, count(*) FROM work_item WHERE {column} >= ? GROUP BY week",
         (first.toordinal(),),
     )
     return Counter({date.fromordinal(week * _WEEK + 1): count for week, count in rows})

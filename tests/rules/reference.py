@@ -35,6 +35,9 @@ _BASIS = {
     "sponsor_above": "sponsor",
 }
 
+OF_INITIATIVES = ("initiative_key", "disagree_on", "disagreement")
+"""Columns that no item has that stands alone."""
+
 
 class Reading:
     """Reads conditions for one item as of one day."""
@@ -95,7 +98,7 @@ class Reading:
             return item.ref.source
         if name == "parent_key":
             return item.parent_ref.native_id if item.parent_ref else None
-        if name in ("outcome_from", "sponsor_above", "items_below", "finished_below"):
+        if name in ("outcome_from", "sponsor_above", "items_below", "finished_below", *OF_INITIATIVES):
             return self.around.get(name, 0 if name.endswith("_below") else None)  # it stands alone
         value = getattr(item, name)
         return self._local(value) if isinstance(value, datetime) else value

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from rules.loader import LARGEST, RuleErrors, builtin_files, lint, load, schema
 from rules.places import Places
-from rules.ruleset import Rollout
+from rules.reader import ONLY_ON
+from rules.ruleset import On, Rollout
 
 GOOD = """
 [[rule]]
@@ -282,4 +283,6 @@ def test_the_schema_names_every_key_and_column_that_the_loader_knows(tmp_path: P
     for name, value in made["$defs"]["condition"]["properties"].items():
         for word in value.get("examples", []):
             text = GOOD.replace('sponsor = "missing"', f'{name} = "{word}"')
+            if name in ONLY_ON[On.INITIATIVE]:
+                text = text.replace("says =", 'on = "initiative"\nsays =')
             assert load([write(tmp_path, text)]).rules, (name, word)

@@ -39,6 +39,7 @@ class Cell:
     value: Any = None
     formula: str | None = None
     link: dict[str, Any] | None = None
+    hyperlink: str | None = None
 
 
 @dataclass

@@ -137,6 +137,8 @@ def cell_json(column: Column, cell: Cell, ask: Ask) -> Json:
         found["formula"] = formula
     if cell.link:
         found["linkInFromCell"] = cell.link
+    if cell.hyperlink:
+        found["hyperlink"] = {"url": cell.hyperlink}
     return found
 
 

@@ -248,6 +248,8 @@ class Trello:
             cards = sorted(self._filtered(board, query["cards"]), key=lambda card: card["pos"], reverse=not by_place)
             fields, items = query.get("card_fields", "all"), query.get("card_customFieldItems") == "true"
             answer["cards"] = self._shown(board, cards[:MOST], fields, items)
+            if query.get("card_attachments") == "true":
+                self._attach(board, answer["cards"], query.get("card_attachment_fields", "all"))
         return answer
 
     def _part(self, ask: Ask, board: Board, part: str) -> Any:
@@ -281,10 +283,18 @@ class Trello:
         newest = sorted(cards, key=lambda card: str(card["id"]), reverse=True)[: ask.number("limit", MOST)]
         newest.sort(key=lambda card: card["pos"])
         shown = self._shown(board, newest, query.get("fields", "all"), query.get("customFieldItems") == "true")
+        if query.get("attachments") == "true":
+            self._attach(board, shown, query.get("attachment_fields", "all"))
         if query.get("checklists") == "all":
             for card in shown:
                 card["checklists"] = [one for one in board.checklists.values() if one["idCard"] == card["id"]]
         return shown
+
+    @staticmethod
+    def _attach(board: Board, cards: Sequence[Json], fields: str) -> None:
+        for card in cards:
+            attached = board.cards[card["id"]].get("attachments", [])
+            card["attachments"] = [chosen(one, fields) for one in attached]
 
     def _filtered(self, board: Board, which: str) -> list[Json]:
         kept: dict[str, Callable[[Json], bool]] = {

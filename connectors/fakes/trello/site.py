@@ -187,6 +187,12 @@ class Site:
         board.checklists[made] = {"id": made, "name": name, "idCard": card, "pos": self._numbers, "checkItems": entries}
         self._edit(card, f"checklist {name}", ADA)
 
+    def attach(self, card: str, url: str, *, upload: bool = False) -> None:
+        """A person attaches an address, or uploads a file."""
+        attached = self.card(card).setdefault("attachments", [])
+        attached.append({"id": self.new_id(), "url": url, "name": url, "isUpload": upload})
+        self._edit(card, "attached an address", ADA)
+
     def label(self, card: str, name: str, who: Member = ADA) -> None:
         """Put a label on by its name, which is made if the board has none of it."""
         board = self.board_of(card)
