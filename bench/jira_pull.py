@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tables import peak_mb, put_into_docs
+from tables import peak_mb, put_into_docs, with_bytecode
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -340,7 +340,8 @@ def serving(issues: int, latency: float = 0.0) -> Iterator[tuple[str, str, str]]
 
 
 def measure(way: str, door: tuple[str, str, str], folder: Path, python: str = sys.executable) -> dict[str, Any]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_FIELDS": own_fields(door) if way == "dlt" else ""}
+    fields = own_fields(door) if way == "dlt" else ""
+    environment = {**with_bytecode(), "PYTHONPATH": str(ROOT), "BENCH_FIELDS": fields}
     command = [python, __file__, "--child", way, *door, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -22,6 +22,11 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+def with_bytecode() -> dict[str, str]:
+    """An environment in which modules of a checkout are compiled once, as those of an installed package are."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def put_into_docs(script: str, title: str, text: str, page: Path = DOCS) -> None:
     """Replace what stands between the marks of `bench/SCRIPT.py` in a page of docs, or add it."""
     machine = f"{os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}"

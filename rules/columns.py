@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -150,6 +151,7 @@ ANSWERABLE = (
 """Columns that a tool or mapping may be unable to answer; the position is the bit in `item.unknown`. Append only."""
 
 
+@lru_cache
 def unknown_mask(names: frozenset[str]) -> int:
     """The bits in `item.unknown` for these column names; names of custom fields have none."""
     return sum(1 << bit for bit, name in enumerate(ANSWERABLE) if name in names)

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from connectors.base import Collection, Connector, Page
 from connectors.errors import ConnectorError
 from connectors.model import Certainty, Cursor, ItemRef, StatusCategory, Transition, WorkItem
@@ -365,9 +367,10 @@ class _Pull:
     def _store_items(self, connection: sqlite3.Connection, items: Sequence[WorkItem], seen_at: datetime) -> None:
         rows, details, changed = [], [], []
         observed: list[Transition] = []
+        now = moment(self.terms.now)
         for item, row, detail, digest in self._changed(connection, items):
             observed += self._set_since(connection, item, row, seen_at)
-            rows.append((*row, digest, moment(self.terms.now)))
+            rows.append((*row, digest, now))
             details.append((item.ref.source, item.ref.native_id, *detail))
             changed.append(item)
         if connection.execute("SELECT EXISTS (SELECT 1 FROM ledger)").fetchone()[0]:
@@ -389,7 +392,7 @@ class _Pull:
             item, described = self.terms.finder.fill(pulled)
             row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
             detail = detail_row(item)
-            digest = hashlib.blake2b(repr((row, detail, *item.links)).encode(), digest_size=16).digest()
+            digest = hashlib.blake2b(orjson.dumps((row, detail, *item.links)), digest_size=16).digest()
             item_id, stored, is_present = known.get(item.ref.native_id, (None, None, False))
             if item_id is not None:
                 self.seen.add(item_id)
@@ -451,8 +454,8 @@ class _Pull:
                     moment(step.at),
                     step.from_status,
                     step.to_status,
-                    step.from_category,
-                    step.to_category,
+                    step.from_category and str(step.from_category),  # SQLite takes its time with what is no plain text
+                    step.to_category and str(step.to_category),
                     step.percent_complete,
                     origin,
                 )

@@ -65,6 +65,7 @@ class Http:
     def mount(self, session: requests.Session) -> requests.Session:
         """Let a client's own session go this way, and no other. It needs no credentials; they are added underneath."""
         session.adapters.clear()
+        session.trust_env = False  # it would look through the environment for each request; the transport does it once
         for scheme in ("https://", "http://"):
             session.mount(scheme, self._transport)
         return session

@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import requests
 import tenacity
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 
 from connectors.errors import BusyError, ConnectorError, InputError, SetupError, UnsafeError
 from connectors.http import answers
@@ -212,16 +215,20 @@ class Transport(HTTPAdapter):
             "stream": True,
             "timeout": (self._limits.connect, self._limits.read),
             "verify": own_certificates() or True,
-            "proxies": {} if self._origin.is_loopback else given.get("proxies"),
+            "proxies": self._proxies,
         }
+
+    @cached_property
+    def _proxies(self) -> Mapping[str, str]:
+        """Those that the environment names for the host."""
+        return {} if self._origin.is_loopback else get_environ_proxies(self._origin.base_url)
 
     def _read(self, response: requests.Response) -> None:
         """Read the body, up to its limits in size and time."""
-        pieces: list[bytes] = []
+        body = BytesIO()  # pieces in a list would take the body's memory twice
         size, ends_at = 0, time.monotonic() + self._limits.transfer
         while piece := response.raw.read1(PIECE, decode_content=True):  # whatever came, so that a trickle is seen
-            pieces.append(piece)
-            size += len(piece)
+            size += body.write(piece)
             if size > self._limits.body:
                 raise _AttemptError(
                     InputError(
@@ -235,7 +242,7 @@ class Transport(HTTPAdapter):
                         f"{self._origin.host} took more than {in_words(self._limits.transfer)} for one answer", NEXT_RUN
                     )
                 )
-        response._content = b"".join(pieces)  # where `content` and `json()` of a read response look
+        response._content = body.getvalue()  # where `content` and `json()` of a read response look
         self.traffic.add(received=size)
 
     # What came of it.

@@ -35,13 +35,15 @@ def gather(node: Mapping[str, Any], pieces: list[str], depth: int) -> None:
     if depth > DEEPEST:
         raise ValueError("a document that is nested too deeply")
     kind = node.get("type")
-    if kind == "text":
-        pieces.append(str(node.get("text", "")))
-    elif kind == "hardBreak":
+    if kind == "hardBreak":
         pieces.append("\n")
     elif isinstance(content := node.get("content"), list):
         for child in content:
-            if isinstance(child, dict):
+            if not isinstance(child, dict):
+                continue
+            if child.get("type") == "text":  # most are
+                pieces.append(str(child.get("text", "")))
+            else:
                 gather(child, pieces, depth + 1)
         pieces.append("\n" if kind in LINES else " " if kind in CELLS else "")
     else:

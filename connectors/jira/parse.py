@@ -130,13 +130,14 @@ def parse_issue(issue: Json, moves: Sequence[Move], reading: Reading) -> tuple[W
     since, certainty = stay(created, (status_id, status), moves, reading.clock)
     history = transitions(ref, moves, reading.statuses)
     category = reading.statuses.shown((status_id, status))[1] or parse_category(own["status"])
+    owner = name_of(own.get("assignee"))
     values: dict[str, Any] = {
         "type": name_of(own.get("issuetype")),
         "project": name_of(own.get("project")),
         "priority": name_of(own.get("priority")),
         "description": parse_text(own.get("description")),
-        "owner": name_of(own.get("assignee")),
-        "assignees": parse_names(own.get("assignee")),
+        "owner": owner,
+        "assignees": (owner,) if owner else (),
         "due_at": parse_time(own.get("duedate"), reading.zone),
         "started_at": first_underway(history, created, category),
         "finished_at": parse_time(own.get("resolutiondate"), reading.zone),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -152,13 +153,13 @@ def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
         for chunk in cut(ids, size * TOGETHER):
             yield partial(moves_of, visit, chunk, whole=whole)
             for part in cut(chunk, size):
-                yield partial(visit.site.issues, part, fields)
+                yield partial(visit.site.asked, part, fields)
 
-    answers = ahead(calls(), UNDER_WAY)
-    for chunk in cut(ids, size * TOGETHER):
-        moves = next(answers)
-        for part in cut(chunk, size):
-            yield Batch(part, next(answers), moves)
+    with closing(ahead(calls(), UNDER_WAY)) as answers:
+        for chunk in cut(ids, size * TOGETHER):
+            moves = next(answers)
+            for part in cut(chunk, size):
+                yield Batch(part, next(answers)(), moves)
 
 
 def moves_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> Moves | None:
@@ -187,7 +188,7 @@ def read_moves(histories: Mapping[str, Sequence[Json]]) -> dict[str, list[Move] 
     return found
 
 
-def ahead(calls: Iterator[Callable[[], T]], most: int) -> Iterator[T]:
+def ahead(calls: Iterator[Callable[[], T]], most: int) -> Generator[T]:
     """What the calls give, in their order, while up to `most` of them are under way."""
     with ThreadPoolExecutor(most, thread_name_prefix="jira") as pool:
         waiting: list[Future[T]] = []

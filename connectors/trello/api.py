@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import requests
 from connectors.base import Cost, SourceSetup
 from connectors.errors import AccessError, AuthError, BusyError, ConnectorError, InputError, SetupError
 from connectors.http import Credentials, Http, Promise, TrelloPolicy, server_time
+from connectors.http.answers import parsed
 
 if TYPE_CHECKING:
     from trello import TrelloClient
@@ -46,6 +48,24 @@ MOVES = (
 """Of a board's actions, the third that says where its cards are, and the one that it began with."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What `fetch_json` looks at of an answer, whose JSON is read as all of ours is: `requests` does it slowly."""
+
+    _response: requests.Response
+
+    @property
+    def status_code(self) -> int:
+        return self._response.status_code
+
+    @property
+    def text(self) -> str:
+        return self._response.text
+
+    def json(self) -> Any:
+        return parsed("Trello", self._response.content)
+
+
 class _Service:
     """What py-trello sends its requests with: `Http`'s session, with what no client of Trello says by itself."""
 
@@ -56,13 +76,13 @@ class _Service:
 
     def request(
         self, method: str, url: str, *, params: Any = None, headers: Any = None, data: Any = None, **_: Any
-    ) -> requests.Response:
+    ) -> _Answered:
         """One request. Putting a label on does no harm when it is sent twice."""
         promise = Promise.REPEATABLE if method == "POST" and url.endswith("/idLabels") else None
         wanted = requests.Request(method, url, params=params, headers=headers, data=data)
         response = self._session.send(self._session.prepare_request(wanted), promise=promise)
         self.now = server_time(response.headers) or self.now
-        return response
+        return _Answered(response)
 
 
 class Api:
@@ -224,7 +244,7 @@ class Api:
     def _fetch(self, path: str, method: str, **options: Any) -> Any:
         try:
             return self._client().fetch_json(path, http_method=method, **options)
-        except (requests.RequestException, ValueError, RecursionError):  # an address, or an answer, that is none
+        except (requests.RequestException, ValueError):  # an address, or an answer, that is none
             problem = InputError("Trello sent an answer that cannot be read", "the next run tries again")
         raise problem
 

@@ -23,7 +23,7 @@ from connectors.errors import (
     SetupError,
 )
 from connectors.http import Http, JiraPolicy, Limits, Promise
-from connectors.http.answers import REPEATABLE, is_whole, meaning_of, quoted
+from connectors.http.answers import REPEATABLE, is_whole, meaning_of, parsed, quoted
 from tests.connectors.http.conftest import Opener
 from tests.fakes.scripted import Clock, Reply, Scripted
 
@@ -203,6 +203,18 @@ trees = st.recursive(
 def test_whole_json_is_seen_to_be_whole(value: Any) -> None:
     assert is_whole(json.dumps(value).encode())
     assert is_whole(b"\xef\xbb\xbf  " + json.dumps(value, ensure_ascii=False).encode() + b"\r\n")
+
+
+odd = st.text(st.characters(exclude_categories=()))
+"""Halves of pairs, too: JSON can hold them."""
+plain = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | odd
+values = st.recursive(plain, lambda one: st.lists(one) | st.dictionaries(odd, one))
+
+
+@given(values, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
+def test_json_is_read_as_the_standard_library_reads_it(value: Any, encoding: str) -> None:
+    body = json.dumps(value).encode(encoding)
+    assert parsed("host", body) == json.loads(body)
 
 
 @given(st.lists(st.integers(), min_size=1), st.data())
