@@ -127,7 +127,7 @@ def _terms(folder: Path, seed: int) -> Terms:
             )
         return terms
     folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
+    if {file.name for file in folder.iterdir()} - {LOG, LOCK}:  # these two alone are of one that was killed at once
         raise InvalidStop(f"{folder} is neither empty nor a demo; name another folder.")
     ports = dict.fromkeys([name for name in THINGS if name != PLANS] + ["demo"], 0)
     return Terms(VERSION, seed, clocks.read().now, ports)
@@ -153,6 +153,7 @@ def _describe(folder: Path, company: Company) -> None:
     """Write config, rules and made-up tokens, where they are not there yet: people may have edited them since."""
     if (folder / CONFIG).exists():
         return
+    (folder / TERMS).write_text(json.dumps(company.terms.as_json(), indent=2), encoding="utf-8")
     (folder / "rules.d").mkdir(exist_ok=True)
     for pack in loader.builtin_files():
         shutil.copyfile(pack, folder / "rules.d" / pack.name)
@@ -161,7 +162,6 @@ def _describe(folder: Path, company: Company) -> None:
         file = folder / f"{name}.token"
         file.touch(mode=0o600)
         file.write_text(token, encoding="utf-8")
-    (folder / TERMS).write_text(json.dumps(company.terms.as_json(), indent=2), encoding="utf-8")
     (folder / CONFIG).write_text(_config(company), encoding="utf-8")
 
 
@@ -206,13 +206,14 @@ def _config(company: Company) -> str:
 
 def _first_runs(folder: Path, now: datetime) -> int:
     """New rules are seen before they write: so one run looks, and the next writes."""
+    click.echo("A made-up company, with its work in Jira, Trello, Smartsheet, monday.com and Microsoft Project.")
+    click.echo("First a look, as new rules are seen before they write; then these labels are put on:\n")
     _said(folder, now, "run", "--plan-only", "--json")
     return _labels(folder, now, most=_SHOWN)
 
 
 def _labels(folder: Path, now: datetime, most: int | None = None) -> int:
     """Plan, show at most so many changes of each source, and write them. Returns the exit code."""
-    _refuse_elsewhere(folder)
     plan, code = _said(folder, now, "plan", "--format", "json")
     if plan:
         _tell_plan(plan, most)
@@ -232,6 +233,7 @@ def _refuse_elsewhere(folder: Path) -> None:
 
 def _said(folder: Path, now: datetime, *arguments: str) -> tuple[dict[str, Any], int]:
     """What the real command, in a process of its own at the demo's time, says in JSON; and its exit code."""
+    _refuse_elsewhere(folder)
     command = [sys.executable, "-m", "sync.cli", "--config", str(folder / CONFIG), *arguments]
     environment = {**os.environ, clocks.VARIABLE: _text(now)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - this very program

@@ -159,6 +159,8 @@ class Company:
 
     def _at_the_door(self, request: Request) -> Answer:
         """`unstuck demo tick` of another process."""
+        if (request.method, request.path) != ("POST", "/tick"):
+            return Answer(404)
         said = self.tick(int(request.json["days"]))
         return Answer(json={"now": self.now.isoformat(), "said": said})
 

@@ -243,7 +243,7 @@ class MondayTool:
         self._put(self._items[title], FIELDS[name], text)
 
     def is_write(self, request: Request) -> bool:
-        return "mutation" in str(request.json["query"])
+        return b"mutation" in request.body
 
     def labels(self, title: str) -> list[str]:
         return self.account.labels(self._items[title], LABELS)
