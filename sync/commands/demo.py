@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,38 +18,25 @@ from typing import TYPE_CHECKING, Any
 import click
 import filelock
 
-from rules import loader
-from rules import schema as rule_schema
 from sync import clock as clocks
 from sync import config as configs
-from sync import schema
+from sync import log
 from sync.commands.shared import short
+from sync.demo import CONFIG, LOCK, LOG, PLAN, TERMS
 from sync.hosts import is_local
 from sync.stopping import heeded
 from sync.stops import Exit, InvalidStop, LockedStop, UnsafeStop
-from sync.version import VERSION
 
 if TYPE_CHECKING:
-    from sync.demo.company import Company, Terms
-
-TERMS, LOG, LOCK, CONFIG, PLAN = "demo.json", "demo.log", "demo.lock", "config.toml", "inbox/warehouse.xml"
+    from sync.demo.company import Company
 
 _SHOWN = 3
 """Items of each source whose changes are listed, where many are made."""
-
-_HEAD = """\
-# The demo's tools: four servers on this machine, and a folder of plans. `unstuck demo` wrote this; edit it as you like.
-rules = ["rules.d/*.toml"]
-
-[brakes]
-share = 0.9      # the first run labels much at once, and that is what a demo is for; in a real portfolio leave 0.3
-unusual = 100    # and a week of the demo is livelier than the one before"""
 
 
 def up(folder: Path, seed: int) -> int:
     """Begin a demo or go on with one, let the command work on it, and stay until told to stop."""
     with heeded() as stopping, _opened(folder, seed) as company:
-        _describe(folder, company)
         new = not (folder / "unstuck.db").exists()
         code = _first_runs(folder, company.now) if new else _labels(folder, company.now, most=_SHOWN)
         if code != Exit.FINE:
@@ -92,9 +78,10 @@ def _opened(folder: Path, seed: int) -> Iterator[Company]:
     """The company of a folder, begun if there is none. Raises `LockedStop` where it is up already."""
     if find_spec("graphql") is None:
         raise InvalidStop('The demo\'s monday.com needs graphql-core: pip install "unstuck[demo]".')
+    from sync.demo import folders
     from sync.demo.company import Company
 
-    terms = _terms(folder, seed)
+    terms = folders.terms(folder, seed, clocks.read().now)
     lock = filelock.FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
@@ -108,29 +95,11 @@ def _opened(folder: Path, seed: int) -> Iterator[Company]:
             "program that has it, or begin a demo in another folder."
         ) from error
     try:
+        folders.describe(folder, company)
         yield company
     finally:
         company.close()
         lock.release()
-
-
-def _terms(folder: Path, seed: int) -> Terms:
-    """What the demo in a folder was begun with; a new one if the folder is empty."""
-    from sync.demo.company import PLANS, Terms
-    from sync.demo.portfolio import THINGS
-
-    if (folder / TERMS).exists():
-        terms = Terms.from_json(json.loads((folder / TERMS).read_text("utf-8")))
-        if terms.version != VERSION:
-            raise InvalidStop(
-                f"{folder}: this demo is of unstuck {terms.version}, and this is {VERSION}; name another folder."
-            )
-        return terms
-    folder.mkdir(parents=True, exist_ok=True)
-    if {file.name for file in folder.iterdir()} - {LOG, LOCK}:  # these two alone are of one that was killed at once
-        raise InvalidStop(f"{folder} is neither empty nor a demo; name another folder.")
-    ports = dict.fromkeys([name for name in THINGS if name != PLANS] + ["demo"], 0)
-    return Terms(VERSION, seed, clocks.read().now, ports)
 
 
 def _knock(folder: Path, days: int) -> dict[str, Any]:
@@ -144,61 +113,6 @@ def _knock(folder: Path, days: int) -> dict[str, Any]:
         raise InvalidStop(f"The demo in {folder} is busy or just ending; try again in a moment.") from error
     found: dict[str, Any] = answer.json()
     return found
-
-
-# What lies in the folder
-
-
-def _describe(folder: Path, company: Company) -> None:
-    """Write config, rules and made-up tokens, where they are not there yet: people may have edited them since."""
-    if (folder / CONFIG).exists():
-        return
-    (folder / TERMS).write_text(json.dumps(company.terms.as_json(), indent=2), encoding="utf-8")
-    (folder / "rules.d").mkdir(exist_ok=True)
-    for pack in loader.builtin_files():
-        shutil.copyfile(pack, folder / "rules.d" / pack.name)
-    (folder / "rules.d" / "rules.schema.json").write_text(schema.as_text(rule_schema.schema()), encoding="utf-8")
-    for name, token in _tokens().items():
-        file = folder / f"{name}.token"
-        file.touch(mode=0o600)
-        file.write_text(token, encoding="utf-8")
-    (folder / CONFIG).write_text(_config(company), encoding="utf-8")
-
-
-def _tokens() -> Mapping[str, str]:
-    """What the fakes let in."""
-    from connectors.fakes.jira import doors
-    from connectors.fakes.monday import account as monday
-    from connectors.fakes.smartsheet import account as smartsheet
-    from connectors.fakes.trello import api as trello
-
-    return {
-        "delivery": doors.TOKEN,
-        "boards-key": trello.KEY,
-        "boards": trello.TOKEN,
-        "sheets": smartsheet.TOKEN,
-        "rooms": monday.TOKEN,
-    }
-
-
-def _config(company: Company) -> str:
-    from connectors.fakes.jira.state import US
-    from sync.demo.portfolio import FIELDS
-
-    urls = {name: f'base_url = "{tool.url}"' for name, tool in company.servers.items()}
-    options = {
-        "delivery": ['system = "jira"', urls["delivery"], f'email = "{US.email}"'],
-        "boards": ['system = "trello"', urls["boards"], 'key = { file = "boards-key.token" }'],
-        "sheets": ['system = "smartsheet"', urls["sheets"]],
-        "rooms": ['system = "monday"', urls["rooms"]],
-        "plans": ['system = "msproject"', 'path = "inbox/*.xml"'],
-    }
-    fields = [f'{column} = "{shown}"' for column, shown in FIELDS.items()]
-    parts = [_HEAD]
-    for name, lines in options.items():
-        token = [f'token = {{ file = "{name}.token" }}'] if name in urls else []
-        parts.append("\n".join([f"[sources.{name}]", *lines, *token, f"[sources.{name}.fields]", *fields]))
-    return "\n\n".join(parts) + "\n"
 
 
 # The command at work
@@ -268,7 +182,7 @@ def _tell_summary(summary: Mapping[str, Any]) -> None:
         f"Written: {written['items']} item(s), +{written['added']} -{written['removed']} label(s)."
     )
     for sentence in [*summary["problems"], *(brake["why"] for brake in summary["brakes"])]:
-        click.echo(sentence, err=True)
+        log.say(sentence, "problem", "error")
 
 
 def _point_on(folder: Path, company: Company) -> None:
