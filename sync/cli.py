@@ -55,6 +55,8 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
       unstuck check        whether they are right
       unstuck run          pull, evaluate, and show what would be labelled
       unstuck run --apply  the same, and write the labels
+    Or see it at work on a made-up company:
+      unstuck demo
     """
     context.obj = config
     if debug:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,25 +82,28 @@ def _opened(folder: Path, seed: int) -> Iterator[Company]:
     from sync.demo import folders
     from sync.demo.company import Company
 
-    terms = folders.terms(folder, seed, clocks.read().now)
-    lock = filelock.FileLock(folder / LOCK, timeout=0)
+    with ExitStack() as stack:
+        with _in_words(folder):
+            terms = folders.terms(folder, seed, clocks.read().now)
+            stack.enter_context(filelock.FileLock(folder / LOCK).acquire(timeout=0))
+            company = stack.enter_context(closing(Company(terms, folder / LOG, folder / PLAN)))
+            folders.describe(folder, company)
+        yield company
+
+
+@contextmanager
+def _in_words(folder: Path) -> Iterator[None]:
+    """Why a demo cannot be opened."""
     try:
-        lock.acquire()
+        yield
     except filelock.Timeout as error:
         raise LockedStop(f"The demo in {folder} is up already; stop that one first, or name another folder.") from error
-    try:
-        company = Company(terms, folder / LOG, folder / PLAN)
     except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise InvalidStop(f"{folder}: cannot be used ({error.strerror}); name another folder.") from error
         raise InvalidStop(
-            f"{folder}: a port of the demo ({', '.join(str(port) for port in terms.ports.values())}) is taken; end the "
-            "program that has it, or begin a demo in another folder."
+            f"{folder}: another program has a port of this demo ({TERMS} has them); end it, or name another folder."
         ) from error
-    try:
-        folders.describe(folder, company)
-        yield company
-    finally:
-        company.close()
-        lock.release()
 
 
 def _knock(folder: Path, days: int) -> dict[str, Any]:
@@ -148,9 +152,12 @@ def _refuse_elsewhere(folder: Path) -> None:
 def _said(folder: Path, now: datetime, *arguments: str) -> tuple[dict[str, Any], int]:
     """What the real command, in a process of its own at the demo's time, says in JSON; and its exit code."""
     _refuse_elsewhere(folder)
-    command = [sys.executable, "-m", "sync.cli", "--config", str(folder / CONFIG), *arguments]
-    environment = {**os.environ, clocks.VARIABLE: _text(now)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - this very program
+    command = [sys.executable, "-P", "-m", "sync.cli", "--config", str(folder / CONFIG), *arguments]
+    ours = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": ours, clocks.VARIABLE: _text(now)}
+    done = subprocess.run(  # noqa: S603 - it is this very program
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
     return json.loads(done.stdout) if done.stdout else {}, done.returncode
 
 
@@ -165,7 +172,7 @@ def _tell_plan(plan: Mapping[str, Any], most: int | None) -> None:
     if more:
         click.echo(f"  … and on {', '.join(f'{number} more in {source}' for source, number in more.items())}")
     for held in plan["held"]:
-        click.echo(f"  o {held['label']}  {held['key']}  held back: {held['why']}")
+        click.echo(f"  o {held['label']}  {held['source']} {held['key']}  held back: {held['why']}")
 
 
 def _tell_change(change: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,17 +66,16 @@ class Company:
         self.now = terms.start
         self._lock = threading.Lock()
         self._terms, self._plan_file, self._ticks = terms, plan, 0
-        self._opened: list[FakeServer] = []
-        self.servers = {name: self._open(make, name) for name, make in TOOLS.items()}
-        self._plan = ProjectFile(terms.start - BEFORE)
-        self._tools: dict[str, Tool] = {**self.servers, PLANS: self._plan}
-        self._staff = self._hired()
-        self._log = _Log(log)
-        self._repeat()
-        for name, tool in self.servers.items():
-            tool.server.answer = self._noting(name, tool)
-        self._door = FakeServer(self._at_the_door, terms.ports["demo"])
-        self._opened.append(self._door)
+        self._answers: dict[str, Callable[[Request], Answer]] = {}
+        with self._lock, ExitStack() as opened:  # who asks meanwhile waits; if one cannot be opened, all are closed
+            self._log = opened.enter_context(closing(_Log(log)))
+            self.servers = {name: self._opened(make, name, opened) for name, make in TOOLS.items()}
+            self._door = opened.enter_context(closing(FakeServer(self._at_the_door, terms.ports["demo"])))
+            self._plan = ProjectFile(terms.start - BEFORE)
+            self._tools: dict[str, Tool] = {**self.servers, PLANS: self._plan}
+            self._staff = self._hired()
+            self._repeat()
+            self._open = opened.pop_all()
 
     @property
     def terms(self) -> Terms:
@@ -84,9 +84,7 @@ class Company:
         return replace(self._terms, ports={**ports, "demo": _port(self._door)})
 
     def close(self) -> None:
-        for server in self._opened:
-            server.close()
-        self._log.close()
+        self._open.close()
 
     def tick(self, days: int) -> list[str]:
         """Let so many days go by; says what people did in them."""
@@ -94,22 +92,19 @@ class Company:
             self._log.add({"days": days})
             return self._pass(days)
 
-    def _open(self, make: Callable[[datetime, int], Server], name: str) -> Server:
-        try:
-            tool = make(self._terms.start - BEFORE, self._terms.ports[name])
-        except OSError:
-            for server in self._opened:
-                server.close()
-            raise
-        self._opened.append(tool.server)
+    def _opened(self, make: Callable[[datetime, int], Server], name: str, opened: ExitStack) -> Server:
+        tool = make(self._terms.start - BEFORE, self._terms.ports[name])
+        opened.callback(tool.server.close)
+        self._answers[name] = tool.server.answer
+        tool.server.answer = self._noting(name, tool)
         return tool
 
     def _hired(self) -> Staff:
         """The people, after they did all that was done before the first day."""
         works = portfolio(self._terms.seed, self._terms.start)
-        events = sorted((at, number, stage) for number, work in enumerate(works) for at, stage in work.history)
-        for at, number, stage in events:
-            work, tool = works[number], self._tools[works[number].source]
+        events = [(at, stage, work) for work in works for at, stage in work.history]
+        for at, stage, work in sorted(events, key=lambda event: event[0]):
+            tool = self._tools[work.source]
             tool.at(at)
             if stage is Stage.TODO:
                 tool.begin(work)
@@ -142,18 +137,17 @@ class Company:
                 self._pass(entry["days"])
             else:
                 request = Request(entry["method"], entry["target"], entry["headers"], base64.b64decode(entry["body"]))
-                self.servers[entry["to"]].server.answer(request)
+                self._answers[entry["to"]](request)
         self._plan.save(self._plan_file)
 
     def _noting(self, name: str, tool: Server) -> Callable[[Request], Answer]:
         """Answers as the tool does, one request after the other, once those that write are in the log."""
-        answer = tool.server.answer
 
         def noting(request: Request) -> Answer:
             with self._lock:
                 if tool.is_write(request):
                     self._log.add({"to": name, **_as_json(request)})
-                return answer(request)
+                return self._answers[name](request)
 
         return noting
 

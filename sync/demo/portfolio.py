@@ -104,7 +104,7 @@ def _history(chance: random.Random, now: datetime) -> Iterator[tuple[datetime, S
     far = chance.choices(range(4), weights=(5, 4, 2, 3))[0]
     days = sorted((chance.triangular(1, 120, 1) ** 2 / 90 + 1 for _ in range(far + 1)), reverse=True)
     for stage, ago in zip(Stage, days, strict=False):
-        yield (now - timedelta(days=ago)).replace(minute=chance.randrange(60), second=0, microsecond=0), stage
+        yield (now - timedelta(days=ago)).replace(microsecond=0), stage
 
 
 def _values(chance: random.Random, now: datetime) -> dict[str, str]:

@@ -205,6 +205,7 @@ def test_it_does_not_leave_this_machine_whatever_its_config_says(demo: Path, tmp
     [
         (("demo", "tick", "nowhere"), 2, "There is no demo in nowhere"),
         (("demo", "."), 2, "neither empty nor a demo"),
+        (("demo", "notes.txt"), 2, "notes.txt: cannot be used"),
         (("demo", "a", "b"), 2, "at most one DIR"),
         (("--config", "x.toml", "demo"), 2, "no --config"),
         (("demo", "tick", "--days", "0"), 2, "--days"),
@@ -220,9 +221,10 @@ def test_what_cannot_be_is_said(tmp_path: Path, arguments: tuple[str, ...], code
 def test_a_port_that_is_taken_and_another_version_are_said(demo: Path, tmp_path: Path) -> None:
     file = demo / "demo.json"
     terms = json.loads(file.read_text())
-    with socket.create_server(("127.0.0.1", terms["ports"]["sheets"])):
-        refused = unstuck(tmp_path, "demo", "tick", "d")
-    assert (refused.code, "is taken" in refused.err) == (2, True), refused.err
+    for port in terms["ports"].values():
+        with socket.create_server(("127.0.0.1", port)):
+            refused = unstuck(tmp_path, "demo", "tick", "d")
+        assert (refused.code, "another program has a port" in refused.err) == (2, True), refused.err
     file.write_text(json.dumps({**terms, "version": "0.0.1"}))
     refused = unstuck(tmp_path, "demo", "tick", "d")
     assert (refused.code, "is of unstuck 0.0.1" in refused.err) == (2, True), refused.err
@@ -283,8 +285,12 @@ def test_a_seed_is_a_company(tmp_path: Path) -> None:
     assert one != other
 
 
-def test_the_portfolio_is_of_some_size_and_every_kind() -> None:
-    works = portfolio(1, datetime(2026, 3, 20, tzinfo=UTC))
+@given(st.integers())
+def test_a_portfolio_is_of_some_size_and_every_kind_and_its_histories_go_forward(seed: int) -> None:
+    works = portfolio(seed, datetime(2026, 3, 20, tzinfo=UTC))
+    for work in works:
+        assert [stage for _, stage in work.history] == [*Stage][: len(work.history)]
+        assert [at for at, _ in work.history] == sorted(at for at, _ in work.history)
     assert 60 <= len(works) <= 150
     assert len({(work.source, work.title) for work in works}) == len(works)
     assert {work.history[-1][1] for work in works} == {*Stage}

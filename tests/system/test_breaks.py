@@ -1182,8 +1182,8 @@ BREAKS = (
     Break(
         "the demo: two may work in one folder",
         "sync/commands/demo.py",
-        "        lock.acquire()\n",
-        "        pass\n",
+        "stack.enter_context(filelock.FileLock(folder / LOCK).acquire(timeout=0))",
+        "pass",
         "opened_again",
         "tests/sync/test_demo.py",
     ),
