@@ -202,6 +202,7 @@ The tools are up until Ctrl-C, on this machine only. In another terminal, see la
 
 Or look around, at the demo's time, which each tick says anew:
   export {clocks.VARIABLE}={_text(company.now)}
+  {start} report -o {where}/report.html
   {start} findings           what was found
   {start} explain APP-2      each rule's answer: why, why not, and when
   {start} status             how things stand

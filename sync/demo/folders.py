@@ -77,7 +77,7 @@ def _config(company: Company) -> str:
         "boards": ['system = "trello"', urls["boards"], 'key = { file = "boards-key.token" }'],
         "sheets": ['system = "smartsheet"', urls["sheets"]],
         "rooms": ['system = "monday"', urls["rooms"]],
-        "plans": ['system = "msproject"', 'path = "inbox/*.xml"'],
+        "plans": ['system = "msproject"', 'path = "inbox/*.xml"', "settle_seconds = 0  # it is saved at one stroke"],
     }
     fields = [f'{column} = "{shown}"' for column, shown in FIELDS.items()]
     parts = [_HEAD]

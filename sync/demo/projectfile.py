@@ -41,11 +41,13 @@ class ProjectFile:
         self._tasks[title].values[name] = text
 
     def save(self, file: Path) -> None:
-        """Write the file, unless it is so already: an export that nobody made anew keeps its time."""
+        """Write the file at one stroke, unless it is so already: an export that nobody made anew keeps its time."""
         text = self._as_xml()
         if not file.exists() or file.read_text("utf-8") != text:
             file.parent.mkdir(exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            saving = file.with_suffix(".saving")
+            saving.write_text(text, encoding="utf-8")
+            saving.replace(file)
 
     def _as_xml(self) -> str:
         definitions = [
