@@ -55,6 +55,8 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
       unstuck check        whether they are right
       unstuck run          pull, evaluate, and show what would be labelled
       unstuck run --apply  the same, and write the labels
+    Or see it at work on a made-up company:
+      unstuck demo
     """
     context.obj = config
     if debug:
@@ -304,6 +306,28 @@ def connectors(form: str) -> None:
     from sync.commands import looking
 
     looking.connectors(form)
+
+
+@unstuck.command(short_help="A made-up company on this machine, to try everything out.")
+@click.argument("words", nargs=-1, metavar="[tick] [DIR]")
+@click.option("--days", type=click.IntRange(1, 90), default=7, help="With tick: how many go by. Default: 7.")
+@click.option("--seed", type=int, default=1, help="Of a new demo: another number is another company. Default: 1.")
+@click.pass_obj
+def demo(config: Path | None, words: tuple[str, ...], days: int, seed: int) -> None:
+    """A made-up company whose tools run on this machine: label its work, in DIR (default: unstuck-demo).
+
+    \b
+    unstuck demo [DIR]       pull, plan and apply; then its tools stay up until Ctrl-C
+    unstuck demo tick [DIR]  let some days go by in which people work, run again, and see which labels came and went
+    """
+    ticks = words[:1] == ("tick",)
+    rest = words[1:] if ticks else words
+    if len(rest) > 1 or config is not None:
+        raise click.UsageError("Name at most one DIR, and no --config: the demo has its own in DIR.")
+    from sync.commands import demo
+
+    folder = Path(*rest) if rest else Path("unstuck-demo")
+    sys.exit(demo.tick(folder, days) if ticks else demo.up(folder, seed))
 
 
 @unstuck.group()

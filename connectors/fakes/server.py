@@ -73,7 +73,8 @@ class Answer:
 class FakeServer:
     """Serves `answer` in threads until it is closed, and keeps every request."""
 
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+    def __init__(self, answer: Callable[[Request], Answer], port: int = 0) -> None:
+        """`port` is any free one unless it is named. Raises `OSError` if that is taken."""
         self.answer = answer
         self.requests: list[Request] = []
         self.elsewhere = ""
@@ -83,7 +84,7 @@ class FakeServer:
         self._bad_day: BadDay | None = None
         self._bad_times = self._good_times = 0
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
         self._thread.start()

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from connectors.base import ChangeResult, Collection, Page, SourceSetup
+from connectors.fakes.msproject import TEXT1, define, element, project, task, value
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
 from connectors.msproject import MSProjectConnector
 from connectors.msproject.splice import read_labels
@@ -24,37 +24,11 @@ needs_java = pytest.mark.skipif(
     not (shutil.which("java") and find_spec("mpxj")), reason="no Java here, or no MPXJ: pip install mpxj"
 )
 """For tests that convert files."""
-TEXT1, TEXT30 = 188743731, 188744016
+TEXT30 = 188744016
 
-
-def element(name: str, *children: str, **leaves: object) -> str:
-    """`<name>` with leaves in their order and then children; a leaf of `None` is left out."""
-    inside = "".join(f"<{key}>{escape(str(value))}</{key}>" for key, value in leaves.items() if value is not None)
-    return f"<{name}>{inside}{''.join(children)}</{name}>"
-
-
-def value(field_id: int, text: object) -> str:
-    return element("ExtendedAttribute", FieldID=field_id, Value=text)
-
-
-def define(field_id: int, name: str, alias: str | None = None, **more: object) -> str:
-    return element("ExtendedAttribute", FieldID=field_id, FieldName=name, Alias=alias, **more)
-
-
-def task(uid: object, name: str | None = "Task", *children: str, **leaves: object) -> str:
-    leaves = {"OutlineLevel": 1, **leaves}
-    return element("Task", *children, UID=uid, Name=name, **leaves)
-
-
-def project(*tasks: str, definitions: Sequence[str] = (), parts: str = "", before: str = "", **head: object) -> str:
-    """A whole file; `parts` go after the tasks and `before` in front of them."""
-    head = {"SaveVersion": 14, "CurrentDate": "2026-11-02T08:00:00", **head}
-    lists = element("ExtendedAttributes", *definitions) if definitions else "<ExtendedAttributes/>"
-    inside = f"{before}{lists}<Tasks>{''.join(tasks)}</Tasks>{parts}"
-    body = element("Project", inside, **head).replace(
-        "<Project>", '<Project xmlns="http://schemas.microsoft.com/project">'
-    )
-    return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{body}'
+__all__ = [
+    "TEXT1", "TEXT30", "ZONE", "Folder", "define", "element", "mpx", "needs_java", "project", "task", "value",
+]  # fmt: skip
 
 
 def mpx(*tasks: str) -> str:

@@ -67,6 +67,7 @@ class Jira:
         *,
         cloud: bool = True,
         judge: Callable[[Request, Answer], None] | None = None,
+        port: int = 0,
     ) -> None:
         self.site = site or Site(cloud=cloud)
         self.doors = Doors(self.site)
@@ -77,7 +78,7 @@ class Jira:
         self._written: dict[str, list[float]] = {}
         """When writes to an issue were let through."""
         self._lock = threading.Lock()
-        self.server = FakeServer(self.answer)
+        self.server = FakeServer(self.answer, port)
 
     @property
     def url(self) -> str:

@@ -51,7 +51,13 @@ class Script:
 class Monday:
     """One account at `url`, until it is closed."""
 
-    def __init__(self, account: Account | None = None, *, judge: Callable[[str, Json], None] | None = None) -> None:
+    def __init__(
+        self,
+        account: Account | None = None,
+        *,
+        judge: Callable[[str, Json], None] | None = None,
+        port: int = 0,
+    ) -> None:
         self.account = account or Account()
         self.roots = Roots(self.account)
         self.quirks = Quirks()
@@ -61,7 +67,7 @@ class Monday:
         self._judge = judge
         self._scripts: list[Script] = []
         self._lock = threading.RLock()
-        self.server = FakeServer(self.answer)
+        self.server = FakeServer(self.answer, port)
 
     @property
     def url(self) -> str:

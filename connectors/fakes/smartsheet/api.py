@@ -60,7 +60,11 @@ class Smartsheet:
     """One account at `url`, until it is closed."""
 
     def __init__(
-        self, account: Account | None = None, *, judge: Callable[[Request, Answer], None] | None = None
+        self,
+        account: Account | None = None,
+        *,
+        judge: Callable[[Request, Answer], None] | None = None,
+        port: int = 0,
     ) -> None:
         self.account = account or Account()
         self.quirks = Quirks()
@@ -69,7 +73,7 @@ class Smartsheet:
         self._scripts: list[Script] = []
         self._lock = threading.RLock()
         self._writing: set[int] = set()
-        self.server = FakeServer(self.answer)
+        self.server = FakeServer(self.answer, port)
 
     @property
     def url(self) -> str:

@@ -73,7 +73,7 @@ class Script:
 class Trello:
     """One Trello at `url`, until it is closed."""
 
-    def __init__(self, site: Site | None = None) -> None:
+    def __init__(self, site: Site | None = None, *, port: int = 0) -> None:
         self.site = site or Site()
         self.tokens = {TOKEN}
         """The tokens that are good at this moment."""
@@ -85,7 +85,7 @@ class Trello:
         self._found_for: tuple[str, int] = ("", 0)
         self._by_card: dict[str, list[Json]] = {}
         self._lock = threading.Lock()
-        self.server = FakeServer(self.answer)
+        self.server = FakeServer(self.answer, port)
 
     @property
     def url(self) -> str:
