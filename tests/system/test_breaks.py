@@ -88,9 +88,9 @@ BREAKS = (
     ),
     Break(
         "2: the labels of an initiative go onto all of its parts",
-        "sync/migrations.py",
-        '"WHERE a.labelled"',
-        '"WHERE 1"',
+        "sync/initiatives.py",
+        "if order.labelled else [tops[0].item_id]",
+        "if order.labelled else [top.item_id for top in tops]",
         "only_the_head",
         "tests/sync/test_links_commands.py",
     ),
