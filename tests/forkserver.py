@@ -7,16 +7,18 @@ folder, environment and output, that ends like the real one. Tests start thousan
 from __future__ import annotations
 
 import atexit
+import importlib
 import json
 import logging
 import os
+import pkgutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -58,9 +60,9 @@ def _text(fd: int) -> str:
 
 def _serve(fd: int) -> None:
     from sync import cli
-    from sync.commands import first, looking, rules, runs
 
-    del first, looking, rules, runs
+    for name in _all_that_commands_load():
+        importlib.import_module(name)
     with socket.socket(fileno=fd) as server:
         while True:
             asked, fds, _, _ = socket.recv_fds(server, 1_000_000, 2)
@@ -73,6 +75,17 @@ def _serve(fd: int) -> None:
             for each in fds:
                 os.close(each)
             server.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+
+
+def _all_that_commands_load() -> Iterator[str]:
+    """Each connector with its vendor's package, and each command."""
+    import connectors
+    import sync
+
+    for package in (connectors, sync):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.startswith("connectors.fakes"):
+                yield module.name
 
 
 def _be_the_command(main: Callable[[Sequence[str]], None], asked: Mapping[str, Any], fds: Sequence[int]) -> NoReturn:

@@ -195,7 +195,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         WIZARD, **{SHEET: _rows(b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>', 1)}
     ),
     "wide rows": lambda: repacked(WIZARD, **{SHEET: _rows(b'<row r="N"><c r="XFDN"><v>1</v></c></row>', 200_000)}),
-    "one row": lambda: repacked(WIZARD, **{SHEET: _rows(b"<c/>", 5_000_000)}),
+    "one row": lambda: repacked(WIZARD, **{SHEET: _rows(b"<c/>", 2_000_000)}),
 }
 
 

@@ -438,8 +438,9 @@ def test_a_key_or_token_that_cannot_be_one_is_told_at_once(world: TrelloWorld, b
     assert not [value for value in bad.values() if value and value in str(refused.value)]
 
 
-def test_the_real_host_is_the_default(world: TrelloWorld) -> None:
+def test_the_real_host_is_the_default(world: TrelloWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """And py-trello's built-in address is led to `base_url`, never around it."""
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between the tries
     options = {name: value for name, value in world.options().items() if name != "base_url"}
     reaching_out = pytest.raises((AssertionError, ConnectorError), match=r"tried to reach|api\.trello\.com")
     with closing(TrelloConnector(SourceSetup("x", options))) as connector, reaching_out:

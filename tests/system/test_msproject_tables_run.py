@@ -21,6 +21,7 @@ brakes.per_rule = 500
 [sources.plan]
 system = "msproject"
 path   = "inbox/*"
+settle_seconds = 0
 [sources.plan.fields]
 sponsor = "Text1"
 """
@@ -44,7 +45,12 @@ class Office(Town):
     def shown(self, name: str) -> dict[str, list[str]]:
         """The labels that a person sees who opens the copy, by id; tasks without labels left out."""
         reader = MSProjectConnector(
-            SourceSetup("x", {"path": f"inbox/labelled/{name}", "copies": "none"}, folder=self.folder, timezone=ZONE)
+            SourceSetup(
+                "x",
+                {"path": f"inbox/labelled/{name}", "copies": "none", "settle_seconds": 0},
+                folder=self.folder,
+                timezone=ZONE,
+            )
         )
         [collection] = reader.collections()
         items = [item for page in reader.pull(collection, None) for item in page.items]
