@@ -10,8 +10,9 @@ DEV    := $(VENV)/.dev
 run: $(APP)
 	@$(BIN)/python examples/run.py
 
+# More workers than cores: tests wait for servers and disks more than they compute.
 test: $(DEV)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n 4 --dist worksteal
 
 # What is shortened in `test`, at its full length: docs/reliability.md. About half an hour.
 soak: $(DEV)
