@@ -12,7 +12,9 @@ fields, and their changes of status.
 
 - "jira objects" is what one writes with the `jira` package: its search, its Issue objects, rows into SQLite. It names
   no fields, as one does, and so gets all that an issue has; in "jira objects, named" it asks for what it keeps.
-- "lean script" is what one writes who knows: requests, plain JSON, changelogs by the hundred, `executemany`.
+- "lean script" is what one writes who knows: requests, plain JSON, changelogs by the hundred, `executemany`. It goes by
+  the ids of statuses and keeps their categories and when work began, without which its rows could not answer what the
+  rules ask; it knows nothing of what was there before, of errors, or of what it cannot read.
 - "dlt" is its REST source into DuckDB, with changelogs inline.
 
 Then unstuck pulls once more from the unchanged site, and once from scratch with 50 ms before each answer. It may send
@@ -64,8 +66,14 @@ CREATE TABLE issue (id TEXT PRIMARY KEY, key, title, type, project, status, cate
   resolved, assignee, priority, labels, parent, description, metric, sponsor);
 CREATE TABLE move (issue, at, from_status, to_status, UNIQUE (issue, at, to_status));
 """
-INSERT = f"INSERT OR REPLACE INTO issue VALUES ({', '.join('?' * 19)})"
-INSERT_MOVE = "INSERT OR IGNORE INTO move VALUES (?, ?, ?, ?)"
+CREATE_LEAN = """
+CREATE TABLE issue (id TEXT PRIMARY KEY, key, url, title, type, project_id, project, status_id, status, category,
+  since, started, created, updated, due, resolved, assignee, priority, labels, parent, description, metric, sponsor);
+CREATE TABLE move (issue, at, from_status, from_category, to_status, to_category, UNIQUE (issue, at, to_status));
+CREATE INDEX issue_of_project ON issue (project_id);
+"""
+INSERT = "INSERT OR REPLACE INTO issue VALUES ({})"
+INSERT_MOVE = "INSERT OR IGNORE INTO move VALUES ({})"
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,7 @@ def read_objects(place: Place, named: Sequence[str] = ()) -> dict[str, Any]:
             since = moves[-1][1] if moves else instant(issue.fields.created)
             fields = issue.fields
             db.execute(
-                INSERT,
+                INSERT.format(", ".join("?" * 19)),
                 (
                     issue.id, issue.key, fields.summary, fields.issuetype.name, fields.project.name, fields.status.name,
                     fields.status.statusCategory.key, since, instant(fields.created), instant(fields.updated),
@@ -176,7 +184,7 @@ def read_objects(place: Place, named: Sequence[str] = ()) -> dict[str, Any]:
                     str(getattr(fields, metric)), getattr(fields, sponsor),
                 ),
             )  # fmt: skip
-            db.executemany(INSERT_MOVE, moves)
+            db.executemany(INSERT_MOVE.format("?, ?, ?, ?"), moves)
         return counts(db)
 
 
@@ -190,45 +198,63 @@ def read_lean(place: Place) -> dict[str, Any]:
     import requests
 
     with closing(sqlite3.connect(place.folder / "lean.db")) as db, requests.Session() as session:
-        db.executescript(CREATE)
+        db.executescript(CREATE_LEAN)
         session.auth = (place.email, place.token)
         api = f"{place.url}/rest/api/3"
         own = {field["name"]: field["id"] for field in json.loads(session.get(f"{api}/field").content)}
         metric, sponsor = (own[name] for name in OWN_FIELDS)
+        statuses = {
+            status["id"]: (status["name"], status["statusCategory"]["key"])
+            for status in json.loads(session.get(f"{api}/status").content)
+        }
         body = {"jql": QUERY, "fields": [*FIELDS, metric, sponsor], "maxResults": 100}
         while True:
             page = json.loads(session.post(f"{api}/search/jql", json=body).content)
             ids = [issue["id"] for issue in page["issues"]]
             asked = {"issueIdsOrKeys": ids, "fieldIds": ["status"], "maxResults": 10_000}
             logs = json.loads(session.post(f"{api}/changelog/bulkfetch", json=asked).content)["issueChangeLogs"]
-            moves = {log["issueId"]: lean_moves(log) for log in logs}
+            moves = {log["issueId"]: lean_moves(log, statuses) for log in logs}
+            rows = [lean_row(issue, moves, metric, sponsor, place.url) for issue in page["issues"]]
             with db:
-                db.executemany(INSERT, [lean_row(issue, moves, metric, sponsor) for issue in page["issues"]])
-                db.executemany(INSERT_MOVE, [move for found in moves.values() for move in found])
+                db.executemany(INSERT.format(", ".join("?" * 23)), rows)
+                db.executemany(
+                    INSERT_MOVE.format("?, ?, ?, ?, ?, ?"), [move for found in moves.values() for move in found]
+                )
             if not page.get("nextPageToken"):
                 return counts(db)
             body["nextPageToken"] = page["nextPageToken"]
 
 
-def lean_moves(log: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    moves = [
-        (log["issueId"], instant(history["created"] / 1000), item["fromString"], item["toString"])
-        for history in log["changeHistories"]
-        for item in history["items"]
-    ]
+Moved = tuple[str, str, str, str | None, str, str | None]
+"""A row of `move`."""
+
+
+def lean_moves(log: Mapping[str, Any], statuses: Mapping[str, tuple[str, str]]) -> list[Moved]:
+    """By the ids of statuses: names change, and several have one."""
+    moves = []
+    for history in log["changeHistories"]:
+        for item in history["items"]:
+            before = statuses.get(item["from"], (item["fromString"], None))
+            after = statuses.get(item["to"], (item["toString"], None))
+            moves.append((log["issueId"], instant(history["created"] / 1000), *before, *after))
     return sorted(moves, key=lambda move: move[1])
 
 
 def lean_row(
-    issue: Mapping[str, Any], moves: Mapping[str, Sequence[tuple[str, str, str, str]]], metric: str, sponsor: str
+    issue: Mapping[str, Any], moves: Mapping[str, Sequence[Moved]], metric: str, sponsor: str, url: str
 ) -> tuple[Any, ...]:
     own = issue["fields"]
-    found = moves.get(issue["id"])
-    since = found[-1][1] if found else instant(own["created"])
+    found, created = moves.get(issue["id"], ()), instant(own["created"])
+    category = own["status"]["statusCategory"]["key"]
+    if (found[0][3] if found else category) == "indeterminate":
+        started = created
+    else:
+        started = next((move[1] for move in found if move[5] == "indeterminate"), None)
     return (
-        issue["id"], issue["key"], own["summary"], own["issuetype"]["name"], own["project"]["name"],
-        own["status"]["name"], own["status"]["statusCategory"]["key"], since, instant(own["created"]),
-        instant(own["updated"]), own["duedate"], own["resolutiondate"],
+        issue["id"], issue["key"], f"{url}/browse/{issue['key']}", own["summary"], own["issuetype"]["name"],
+        own["project"]["id"], own["project"]["name"], own["status"]["id"], own["status"]["name"], category,
+        found[-1][1] if found else created, started, created, instant(own["updated"]), own["duedate"],
+        instant(own["resolutiondate"]) if own["resolutiondate"] else None,
         own["assignee"]["displayName"] if own["assignee"] else None,
         own["priority"]["name"] if own["priority"] else None,
         json.dumps(own["labels"]), own["parent"]["id"] if own.get("parent") else None, words(own["description"]),

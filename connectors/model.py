@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class StatusCategory(StrEnum):
@@ -95,9 +96,11 @@ class WorkItem:
     """Names of columns (or of `fields`) that could not be answered for this item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One change of status (or of progress, where progress is what moves), as the tool's history proves it."""
+class Transition(NamedTuple):
+    """One change of status (or of progress, where progress is what moves), as the tool's history proves it.
+
+    A tuple, as there are several for each item: it is made in a third of the time that a frozen class takes.
+    """
 
     ref: ItemRef
     at: datetime

@@ -20,7 +20,7 @@ from connectors.errors import ConnectorError
 from connectors.model import Certainty, Cursor, ItemRef, StatusCategory, Transition, WorkItem
 from rules.described import Finder
 from rules.grading import Grader
-from rules.table import PULLED, detail_row, moment, pulled_row, without_nul
+from rules.table import PULLED, detail_row, moment, moments, pulled_row, without_nul
 from sync import links
 from sync.config import Brakes, Source
 from sync.history import Earlier, Known
@@ -460,7 +460,7 @@ class _Pull:
             [
                 (
                     ids.get(step.ref.native_id),
-                    moment(step.at),
+                    at,
                     step.from_status,
                     step.to_status,
                     step.from_category and str(step.from_category),  # SQLite takes its time with what is no plain text
@@ -468,7 +468,7 @@ class _Pull:
                     step.percent_complete,
                     origin,
                 )
-                for step in transitions
+                for step, at in zip(transitions, moments(step.at for step in transitions), strict=True)
             ],
         )
 

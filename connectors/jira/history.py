@@ -6,6 +6,7 @@ issue was made is in no changelog: it is the one that the first change came from
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -70,7 +71,8 @@ def parse_moves(histories: Iterable[Mapping[str, Any]]) -> list[Move]:
             if item.get("fieldId") == "status" or is_of(item, "status"):
                 at, order, author = parse_created(history["created"]), int(history["id"]), parse_author(history)
                 migrated = len(items) > 1 and any(is_of(other, "workflow") for other in items)
-                moves.append(Move(at, order, author, came_from(item), went_to(item), migrated))
+                before = status_of(item.get("from"), item.get("fromString"))
+                moves.append(Move(at, order, author, before, status_of(item.get("to"), item.get("toString")), migrated))
     moves.sort(key=itemgetter(0, 1))
     return moves
 
@@ -79,16 +81,9 @@ def is_of(item: Mapping[str, Any], field: str) -> bool:
     return str(item.get("fieldId") or item.get("field")).lower() == field
 
 
-def came_from(item: Mapping[str, Any]) -> tuple[str | None, str]:
-    return id_of(item.get("from")), str(item.get("fromString") or "").strip()
-
-
-def went_to(item: Mapping[str, Any]) -> tuple[str | None, str]:
-    return id_of(item.get("to")), str(item.get("toString") or "").strip()
-
-
-def id_of(value: object) -> str | None:
-    return str(value) if value not in (None, "") else None
+def status_of(status_id: object, name: object) -> tuple[str | None, str]:
+    """Id and name of a status; either may be missing."""
+    return str(status_id) if status_id not in (None, "") else None, str(name or "").strip()
 
 
 def parse_author(history: Mapping[str, Any]) -> str:
@@ -104,20 +99,24 @@ def parse_created(value: object) -> datetime:
 
     The description of that endpoint says text, and its example is in seconds.
     """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value if value < SECONDS_AT_MOST else value / 1000, UTC)
     if isinstance(value, str):
         return datetime.fromisoformat(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value if value < SECONDS_AT_MOST else value / 1000, UTC)
     raise ValueError("a history without a time")
 
 
 def at_one_stroke(moves: Mapping[str, Sequence[Move] | None]) -> set[str]:
     """Issues (keys of `moves`) that one person moved within a minute of another issue: this may be a migration."""
-    ordered = sorted((move.author, move.at, issue) for issue, found in moves.items() for move in found or ())
+    by_author: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for issue, found in moves.items():
+        for move in found or ():
+            by_author[move.author].append((move.at, issue))
     return {
         issue
-        for (who, at, one), (also, later, other) in pairwise(ordered)
-        if who == also and one != other and later - at <= AT_ONE_STROKE
+        for theirs in by_author.values()
+        for (at, one), (later, other) in pairwise(sorted(theirs))
+        if one != other and later - at <= AT_ONE_STROKE
         for issue in (one, other)
     }
 
@@ -135,7 +134,7 @@ def stay(
     here = key_of(moves[0].before if moves else status, ids)
     entries = {here: since}
     for move in moves:
-        here = key_of(move.after, ids)
+        here = move.after[0] or key_of(move.after, ids)
         if not move.migrated:
             since = move.at
         entries.setdefault(here, since)

@@ -70,6 +70,11 @@ class Reading:
     epic_links: tuple[str, ...] = ()
     parents: Mapping[str, str] = field(default_factory=dict)
     """Ids of epics by their keys, for epic links."""
+    unmapped: frozenset[str] = field(init=False)
+    """Columns that no field fills."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unmapped", NEVER_THERE.difference(self.fields))
 
 
 # Fields
@@ -160,7 +165,7 @@ def parse_issue(issue: Json, moves: Sequence[Move], reading: Reading) -> tuple[W
         updated_at=parse_time(own.get("updated"), reading.zone),
         labels=tuple(sorted({str(label) for label in own.get("labels") or ()})),
         fields=fields,
-        unknown=unknown | (NEVER_THERE - reading.fields.keys()),
+        unknown=unknown | reading.unmapped if unknown else reading.unmapped,
         **values,
     )
     return item, history
@@ -197,10 +202,13 @@ def parse_mapped(own: Json, reading: Reading) -> tuple[dict[str, Any], dict[str,
     custom: dict[str, str] = {}
     unknown: set[str] = set()
     for name, ids in reading.fields.items():
-        there = next((one for one in ids if one in own), None)
+        for there in ids:
+            if there in own:
+                break
+        else:
+            unknown.add(name)
+            continue
         try:
-            if there is None:
-                raise ValueError("not there")
             if name in MAPPABLE:
                 columns[name] = (
                     PARSERS.get(name, parse_text)(own[there])
