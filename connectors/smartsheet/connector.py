@@ -22,6 +22,7 @@ from connectors.model import Cursor, ItemRef, LabelChange
 from connectors.smartsheet.api import BASE_URL, Api, Json
 from connectors.smartsheet.columns import LABELS, Layout, Roles, lay_out
 from connectors.smartsheet.dating import date_rows
+from connectors.smartsheet.fresh import READERS, Fresh
 from connectors.smartsheet.reading import Seen, parse_cursor, read
 from connectors.smartsheet.rows import Setting, Sheet
 from connectors.smartsheet.turn import alone
@@ -29,7 +30,6 @@ from connectors.smartsheet.writing import (
     BATCH,
     FORBIDDEN,
     LONGEST,
-    READERS,
     Writing,
     check_columns,
     missing_columns,
@@ -93,6 +93,8 @@ class SmartsheetConnector:
         self._seen: dict[str, Seen] = {}
         """The sheets as the store has them."""
         self._layouts: dict[str, Layout] = {}
+        self._fresh: dict[str, Fresh] = {}
+        """What is known of the rows of the sheet that was written last: the next changes may be in it too."""
 
     def check(self) -> Sequence[Notice]:
         """Who we are, and for each sheet which column is what, and whether labels can be written."""
@@ -123,6 +125,7 @@ class SmartsheetConnector:
             yield Page(cursor=cursor, complete=True)
             return
         layout = self._layout(number, known)
+        self._fresh.pop(number, None)
         self._refuse_lost_labels(layout, known)
         sheet = Sheet(number, collection.name, layout, self._setting)
         for page, seen in read(self._api, sheet, self._page_rows):
@@ -136,11 +139,13 @@ class SmartsheetConnector:
         number = collection.native_id
         layout = self._known_layout(number)
         check_columns(layout)
-        writing = Writing(self._api, number, layout, self._seen.pop(number, None))
+        fresh = self._fresh.pop(number, None) or Fresh(self._api, number, layout)
+        fresh.seen = self._seen.pop(number, None)
         with alone(number, self._setup.stopping):
-            yield from writing.write(changes)
-        if writing.seen:
-            self._seen[number] = writing.seen
+            yield from Writing(self._api, number, layout, fresh).write(changes)
+        self._fresh = {number: fresh}
+        if fresh.seen:
+            self._seen[number] = fresh.seen
 
     def date(self, collection: Collection, refs: Sequence[ItemRef]) -> Iterator[Dated]:
         """By the histories of cells, of `history_rows` rows in a run."""
