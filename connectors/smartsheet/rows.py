@@ -199,7 +199,7 @@ class Cells:
 
 
 def links_of(row: Json) -> tuple[str, ...]:
-    """The addresses that its cells lead to, each once. Links to a whole sheet, report or dashboard lead to no work item.
+    """The addresses that its cells lead to, each once. A link to a whole sheet, report or dashboard is to no work item.
 
     https://developers.smartsheet.com/api/smartsheet/openapi/cells: `hyperlink`.
     """
