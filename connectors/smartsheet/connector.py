@@ -25,7 +25,6 @@ from connectors.smartsheet.dating import date_rows
 from connectors.smartsheet.fresh import READERS, Fresh
 from connectors.smartsheet.reading import Seen, parse_cursor, read
 from connectors.smartsheet.rows import Setting, Sheet
-from connectors.smartsheet.turn import alone
 from connectors.smartsheet.writing import (
     BATCH,
     FORBIDDEN,
@@ -35,6 +34,7 @@ from connectors.smartsheet.writing import (
     missing_columns,
     problems,
 )
+from connectors.turn import alone
 
 DEFAULT_LABELS = "PMO labels"
 DEFAULT_ROWS = 1000
@@ -134,6 +134,10 @@ class SmartsheetConnector:
             yield page
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        """Alone: who writes into a sheet that the same token is writing into is refused (4004).
+
+        https://developers.smartsheet.com/api/smartsheet/guides/advanced-topics/scalability-options
+        """
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         number = collection.native_id
@@ -141,7 +145,7 @@ class SmartsheetConnector:
         check_columns(layout)
         fresh = self._fresh.pop(number, None) or Fresh(self._api, number, layout)
         fresh.seen = self._seen.pop(number, None)
-        with alone(number, self._setup.stopping):
+        with alone(self.system, number, self._setup.stopping):
             yield from Writing(self._api, number, layout, fresh).write(changes)
         self._fresh = {number: fresh}
         if fresh.seen:
@@ -164,7 +168,7 @@ class SmartsheetConnector:
         columns = self._api.columns(number)
         wanted = missing_columns(lay_out(columns, self._roles, {}))
         if wanted and really:
-            with alone(number, self._setup.stopping):
+            with alone(self.system, number, self._setup.stopping):
                 self._api.add_columns(number, [one.as_json(at=len(columns)) for one in wanted])
         return [str(one) for one in wanted]
 

@@ -14,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors import turn
 from connectors.base import ChangeResult, Collection, Outcome, SourceSetup
 from connectors.errors import AccessError, BusyError, SetupError
 from connectors.fakes.server import Answer, BadDay
 from connectors.fakes.smartsheet.account import TOKEN, Cell, Column, Row, Sheet
 from connectors.fakes.smartsheet.api import Smartsheet
 from connectors.model import Exempting, ItemRef, LabelChange
-from connectors.smartsheet import SmartsheetConnector, fresh, turn, writing
+from connectors.smartsheet import SmartsheetConnector, fresh, writing
 from connectors.smartsheet.reading import parse_cursor
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.OP_NO_SSL:DeprecationWarning")
@@ -421,7 +422,7 @@ def test_who_waits_too_long_for_its_turn_leaves_it_to_the_next_run(
 ) -> None:
     (row,) = rows_of(smartsheet, plan, 1)
     monkeypatch.setattr(turn, "PATIENCE", 0.1)
-    with turn.alone(str(plan.id)), pytest.raises(BusyError, match="another run"):
+    with turn.alone("smartsheet", str(plan.id)), pytest.raises(BusyError, match="another run"):
         apply(smartsheet, plan, [change(row, "pmo-one")])
     assert not writes(smartsheet)
 
@@ -435,7 +436,7 @@ def test_who_waits_for_its_turn_leaves_when_the_run_is_to_stop(
     threading.Timer(0.3, stopping.set).start()
     setup = replace(setup_of(smartsheet), stopping=stopping)
     began = time.monotonic()
-    with turn.alone(str(plan.id)), closing(SmartsheetConnector(setup)) as connector:
+    with turn.alone("smartsheet", str(plan.id)), closing(SmartsheetConnector(setup)) as connector:
         writing = connector.apply(Collection(str(plan.id), plan.name), [change(row, "pmo-one")])
         with pytest.raises(BusyError, match="our turn ended"):
             next(writing)

@@ -260,7 +260,7 @@ BREAKS = (
     ),
     Break(
         "8: who waits for a sheet waits on when the run is to stop",
-        "connectors/smartsheet/turn.py",
+        "connectors/turn.py",
         "cancel_check=stopping.is_set",
         "cancel_check=None",
         "when_the_run_is_to_stop",
@@ -1643,6 +1643,14 @@ BREAKS = (
         'unknown = {"status",',
         "sums_blame_nobody",
         "tests/connectors/test_monday_reading.py",
+    ),
+    Break(
+        "monday: two sources write into one board at once",
+        "connectors/monday/connector.py",
+        "            yield from Writing(self._api, board, column).write(changes)",
+        "            pass\n        yield from Writing(self._api, board, column).write(changes)",
+        "take_turns_at_it",
+        "tests/connectors/test_monday_writing.py",
     ),
     Break(
         "monday: other people's tags go",
