@@ -289,7 +289,7 @@ class Metered(Protocol):
     """A connector to a tool that allows only so many calls a day. The core counts them over all runs of a source."""
 
     def calls_made(self) -> int:
-        """How many calls this connector made so far."""
+        """How many calls this connector made so far. Asked at any time, by another thread too."""
         ...
 
     @classmethod

@@ -19,6 +19,7 @@ from typing import Literal
 from connectors.base import ChangeResult, Collection, Connector, Granularity, Outcome
 from connectors.model import ItemRef, LabelChange
 from rules.table import moment
+from sync import turns
 from sync.config import Source
 from sync.durations import spoken
 from sync.exemptions import Guard
@@ -81,12 +82,12 @@ def apply_plan(
 
     A failed write leaves its own item as it is and stops no other; a slow source delays none.
     """
-    turns = {one.source.name: _Turn(run_id, moment(now), guard, ApplyReport()) for one in sources}
-    connectors = {one.source.name: one.connector for one in sources}
+    turn_of = {one.source.name: _Turn(run_id, moment(now), guard, ApplyReport()) for one in sources}
+    opened = {one.source.name: one for one in sources}
     writers: dict[str, list[_Writer]] = defaultdict(list)
     for (source, collection), changes in sorted(_grouped(plan).items()):
-        for piece in _pieces(changes, connectors[source]):
-            writers[source].append(_Writer(store, connectors[source], source, collection, turns[source], piece))
+        for piece in _pieces(changes, opened[source].connector):
+            writers[source].append(_Writer(store, opened[source].connector, source, collection, turn_of[source], piece))
     lanes = {
         one.source.name: Lane(
             _writes(writers[one.source.name], one.stopping),
@@ -98,13 +99,14 @@ def apply_plan(
         for one in sources
         if one.source.name in writers
     }
-    for _, keep in side_by_side(lanes, stopping):
+    for name, keep in side_by_side(lanes, stopping):
+        turns.count(store, opened[name], now)
         keep()
     for one in sources:
         if lane := lanes.get(one.source.name):
             one.stuck = lane.stuck
-            _end(turns[one.source.name].report, lane, one.source)
-    report = _together(turn.report for turn in turns.values())
+            _end(turn_of[one.source.name].report, lane, one.source)
+    report = _together(turn.report for turn in turn_of.values())
     report.problems += guard.mistakes
     return report
 

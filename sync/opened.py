@@ -21,6 +21,8 @@ class Opened:
     stopping: threading.Event
     stuck: bool = False
     """Whether a thread that was left behind still uses the connector."""
+    counted: int = 0
+    """The calls of a `Metered` connector that are counted in the store."""
 
     def cost(self) -> Cost | None:
         """What its host was asked so far, if it is one that is asked over the network."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from connectors.base import Connector
 from connectors.errors import SetupError
 from rules.grading import SHIPPED, Grader
-from sync import findings, initiatives, log, told
+from sync import findings, initiatives, log, told, turns
 from sync.clock import Clock
 from sync.config import Config, Source
 from sync.durations import spoken
@@ -82,9 +82,11 @@ def pull_all(
         )
         for one in sources
     }
+    by_name = {one.source.name: one for one in sources}
     wish.progress(f"pulling {', '.join(pulls)}")
     with wish.progress.pulling({name: _expected(store, pull) for name, pull in pulls.items()}):
         for name, step in side_by_side(lanes, wish.stopping):
+            turns.count(store, by_name[name], clock.now)
             pulls[name].take(step)
             wish.progress.pulled(name, pulls[name].report.seen)
     for one in sources:

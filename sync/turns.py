@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.base import Metered
 from rules.table import moment
@@ -18,7 +18,9 @@ from sync.config import Source
 from sync.durations import spoken
 from sync.opened import Opened
 from sync.store import Store
-from sync.summary import RunReport, Wish
+
+if TYPE_CHECKING:
+    from sync.summary import RunReport, Wish
 
 _SETTING = "turns"
 _RUNS = ("run", "daemon")
@@ -53,13 +55,26 @@ def due(store: Store, sources: Sequence[Source], wish: Wish, now: datetime) -> t
     return [_counted(source, turns, now) for source in turn], [_told(source) for source in waiting]
 
 
+def counted(store: Store, source: Source, now: datetime) -> Source:
+    """The source with the calls that it made today."""
+    return _counted(source, _turns(store), now)
+
+
 def count(store: Store, one: Opened, now: datetime) -> None:
-    """Add the calls that a source made in this run."""
-    if isinstance(one.connector, Metered) and (made := one.connector.calls_made()):
-        turns = _turns(store)
-        turn = turns.get(one.source.name, Turn())
-        turns[one.source.name] = replace(turn, day=_day(now), calls=turn.calls_on(now) + made)
-        _keep(store, turns)
+    """Add the calls that a source made since they were counted last: after each page and write, so that a run that is
+    killed loses only what was on its way.
+    """
+    if not isinstance(one.connector, Metered):
+        return
+    made = one.connector.calls_made()
+    if made > one.counted:
+        with store.transaction():  # a check may be counting at the same time
+            turns = _turns(store)
+            turn = turns.get(one.source.name, Turn())
+            calls = turn.calls_on(now) + made - one.counted
+            turns[one.source.name] = replace(turn, day=_day(now), calls=calls)
+            _keep(store, turns)
+        one.counted = made
 
 
 def answered(store: Store, sources: Iterable[Source], wish: Wish, report: RunReport, now: datetime) -> None:
@@ -67,9 +82,13 @@ def answered(store: Store, sources: Iterable[Source], wish: Wish, report: RunRep
     if wish.command not in _RUNS:
         return
     fine = {one.source for one in report.sources if one.fresh} - {report.source_of(each) for each in report.problems}
-    turns = _turns(store)
-    for source in [source for source in sources if source.every is not None and source.name in fine]:
-        turns[source.name] = replace(turns.get(source.name, Turn()), answered_at=moment(now), applied=wish.apply)
+    waiting = [source for source in sources if source.every is not None and source.name in fine]
+    if not waiting:
+        return
+    with store.transaction():
+        turns = _turns(store)
+        for source in waiting:
+            turns[source.name] = replace(turns.get(source.name, Turn()), answered_at=moment(now), applied=wish.apply)
         _keep(store, turns)
 
 
@@ -93,8 +112,7 @@ def _turns(store: Store) -> dict[str, Turn]:
 
 
 def _keep(store: Store, turns: Mapping[str, Turn]) -> None:
-    with store.transaction():
-        store.remember(_SETTING, json.dumps({name: asdict(turn) for name, turn in sorted(turns.items())}))
+    store.remember(_SETTING, json.dumps({name: asdict(turn) for name, turn in sorted(turns.items())}))
 
 
 def _counted(source: Source, turns: Mapping[str, Turn], now: datetime) -> Source:

@@ -27,6 +27,7 @@ from connectors.monday.items import Place, Setting
 from connectors.monday.reading import MOST, State, changed_since, digest_of, parse_cursor, read
 from connectors.monday.statuses import Statuses
 from connectors.monday.writing import BATCH, FORBIDDEN, LONGEST, Writing, label_column
+from connectors.turn import alone
 
 DEFAULT_LABELS = "PMO labels"
 
@@ -112,13 +113,18 @@ class MondayConnector:
         yield replace(last, cursor=after.to_cursor() if after else None, complete=True, full=steady and base is None)
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        """Alone: data is corrupted by who writes into one board at the same time.
+
+        https://developer.monday.com/api-reference/docs/development-best-practices
+        """
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         board = self._board(collection)
         column = label_column(self._layouts.get(board.id) or lay_out(board.columns, self._roles, {}))
         if not board.may_edit:
             raise AccessError("this account may only view the board", "let its owner make it an editor")
-        yield from Writing(self._api, board, column).write(changes)
+        with alone(self.system, board.id, self._setup.stopping):
+            yield from Writing(self._api, board, column).write(changes)
 
     def prepare(self, collection: Collection, *, really: bool) -> Sequence[str]:
         """Add the tags column for labels that config names and the board does not have."""
@@ -126,7 +132,8 @@ class MondayConnector:
         if lay_out(board.columns, self._roles, {})[LABELS]:
             return []
         if really:
-            self._api.add_column(board.id, self._label_column, CARRIERS[0])
+            with alone(self.system, board.id, self._setup.stopping):
+                self._api.add_column(board.id, self._label_column, CARRIERS[0])
         return [f'column "{self._label_column}", Tags']
 
     @property

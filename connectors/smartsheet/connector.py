@@ -22,19 +22,19 @@ from connectors.model import Cursor, ItemRef, LabelChange
 from connectors.smartsheet.api import BASE_URL, Api, Json
 from connectors.smartsheet.columns import LABELS, Layout, Roles, lay_out
 from connectors.smartsheet.dating import date_rows
+from connectors.smartsheet.fresh import READERS, Fresh
 from connectors.smartsheet.reading import Seen, parse_cursor, read
 from connectors.smartsheet.rows import Setting, Sheet
-from connectors.smartsheet.turn import alone
 from connectors.smartsheet.writing import (
     BATCH,
     FORBIDDEN,
     LONGEST,
-    READERS,
     Writing,
     check_columns,
     missing_columns,
     problems,
 )
+from connectors.turn import alone
 
 DEFAULT_LABELS = "PMO labels"
 DEFAULT_ROWS = 1000
@@ -93,6 +93,8 @@ class SmartsheetConnector:
         self._seen: dict[str, Seen] = {}
         """The sheets as the store has them."""
         self._layouts: dict[str, Layout] = {}
+        self._fresh: dict[str, Fresh] = {}
+        """What is known of the rows of the sheet that was written last: the next changes may be in it too."""
 
     def check(self) -> Sequence[Notice]:
         """Who we are, and for each sheet which column is what, and whether labels can be written."""
@@ -123,6 +125,7 @@ class SmartsheetConnector:
             yield Page(cursor=cursor, complete=True)
             return
         layout = self._layout(number, known)
+        self._fresh.pop(number, None)
         self._refuse_lost_labels(layout, known)
         sheet = Sheet(number, collection.name, layout, self._setting)
         for page, seen in read(self._api, sheet, self._page_rows):
@@ -131,16 +134,22 @@ class SmartsheetConnector:
             yield page
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
+        """Alone: who writes into a sheet that the same token is writing into is refused (4004).
+
+        https://developers.smartsheet.com/api/smartsheet/guides/advanced-topics/scalability-options
+        """
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "start it with --apply")
         number = collection.native_id
         layout = self._known_layout(number)
         check_columns(layout)
-        writing = Writing(self._api, number, layout, self._seen.pop(number, None))
-        with alone(number, self._setup.stopping):
-            yield from writing.write(changes)
-        if writing.seen:
-            self._seen[number] = writing.seen
+        fresh = self._fresh.pop(number, None) or Fresh(self._api, number, layout)
+        fresh.seen = self._seen.pop(number, None)
+        with alone(self.system, number, self._setup.stopping):
+            yield from Writing(self._api, number, layout, fresh).write(changes)
+        self._fresh = {number: fresh}
+        if fresh.seen:
+            self._seen[number] = fresh.seen
 
     def date(self, collection: Collection, refs: Sequence[ItemRef]) -> Iterator[Dated]:
         """By the histories of cells, of `history_rows` rows in a run."""
@@ -159,7 +168,7 @@ class SmartsheetConnector:
         columns = self._api.columns(number)
         wanted = missing_columns(lay_out(columns, self._roles, {}))
         if wanted and really:
-            with alone(number, self._setup.stopping):
+            with alone(self.system, number, self._setup.stopping):
                 self._api.add_columns(number, [one.as_json(at=len(columns)) for one in wanted])
         return [str(one) for one in wanted]
 

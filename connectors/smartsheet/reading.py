@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from connectors.base import Page
@@ -58,28 +58,39 @@ class Reading:
             yield Page(tuple(items))
 
     def _rows(self) -> Iterator[Json]:
-        """Every row once. A page past the end may be empty, or the last one again: only ids tell."""
-        ids: set[object] = set()
-        number = 1
-        while True:
-            answer = self._api.page(self._sheet.native_id, self._sheet.layout.ids, self._size, number)
-            self._compare(answer)
-            fresh = [row for row in answer["rows"] if row["id"] not in ids]
-            ids |= {row["id"] for row in fresh}
-            yield from fresh
-            total = answer.get("totalRowCount")
-            if len(ids) == total or (total is None and not fresh):
-                return
-            if not fresh:
-                raise InputError(f"Smartsheet sent {len(ids)} of the {total} rows", "the next run tries again")
-            number += 1
+        api, sheet = self._api, self._sheet
 
-    def _compare(self, answer: Json) -> None:
-        version = answer.get("version")
-        if self.version is None:
-            self.version = version
-        if version != self.version:
+        def page(number: int) -> Json:
+            answer = api.page(sheet.native_id, sheet.layout.ids, self._size, number)
+            if number == 1:
+                self.version = answer.get("version")
+            return answer
+
+        return every_row(page)
+
+
+def every_row(page: Callable[[int], Json]) -> Iterator[Json]:
+    """Every row of a sheet once, whose pages are asked for by their number.
+
+    Raises `MovedError`. A page past the end may be empty, or the last one again: only ids tell.
+    """
+    ids: set[object] = set()
+    number, version = 1, None
+    while True:
+        answer = page(number)
+        if number == 1:
+            version = answer.get("version")
+        if answer.get("version") != version:
             raise MovedError
+        fresh = [row for row in answer["rows"] if row["id"] not in ids]
+        ids |= {row["id"] for row in fresh}
+        yield from fresh
+        total = answer.get("totalRowCount")
+        if len(ids) == total or (total is None and not fresh):
+            return
+        if not fresh:
+            raise InputError(f"Smartsheet sent {len(ids)} of the {total} rows", "the next run tries again")
+        number += 1
 
 
 def read(api: Api, sheet: Sheet, size: int) -> Iterator[tuple[Page, Seen | None]]:

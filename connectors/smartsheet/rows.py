@@ -32,6 +32,9 @@ PARKED = "filtered out by connector"
 """Smartsheet's own connectors for Jira and Salesforce park rows that left their filter below a row that begins so:
 https://help.smartsheet.com/articles/2476541"""
 
+WHOLE = ("sheetId", "reportId", "sightId")
+"""What a hyperlink has that leads to something else than an address."""
+
 EMPTY: Final[Json] = {}
 
 Answer = TypeVar("Answer")
@@ -196,13 +199,13 @@ class Cells:
 
 
 def links_of(row: Json) -> tuple[str, ...]:
-    """The addresses that its cells lead to; links to other sheets have none.
+    """The addresses that its cells lead to, each once. A link to a whole sheet, report or dashboard is to no work item.
 
     https://developers.smartsheet.com/api/smartsheet/openapi/cells: `hyperlink`.
     """
-    links = (cell.get("hyperlink") for cell in row.get("cells") or ())
-    urls = (str(link["url"]) for link in links if isinstance(link, Mapping) and link.get("url"))
-    return tuple(dict.fromkeys(urls))
+    links = (cell["hyperlink"] for cell in row.get("cells") or () if isinstance(cell.get("hyperlink"), Mapping))
+    urls = (clean(link.get("url")) for link in links if not any(link.get(name) for name in WHOLE))
+    return tuple(url for url in dict.fromkeys(urls) if url)
 
 
 def title_of(layout: Layout, cells: Cells) -> str:

@@ -1,4 +1,4 @@
-"""Writing labels into a sheet: read the rows right before, merge, write them together, and say what became of each."""
+"""Writing labels into a sheet: merge with what the rows hold, write them together, and say what became of each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.base import ChangeResult, Outcome, exempted
-from connectors.errors import AccessError, BusyError, ConnectorError, SetupError
+from connectors.errors import BusyError, ConnectorError, SetupError
 from connectors.model import LabelChange
-from connectors.smartsheet.api import ROWS_IN_AN_ADDRESS, Api
+from connectors.smartsheet.api import Api
 from connectors.smartsheet.cells import Json, values_of
 from connectors.smartsheet.columns import (
     FLAG,
@@ -19,7 +19,7 @@ from connectors.smartsheet.columns import (
     Layout,
     why_unwritable,
 )
-from connectors.smartsheet.reading import Seen
+from connectors.smartsheet.fresh import Fresh
 from connectors.smartsheet.rows import EMPTY, cells_of
 
 BATCH = 500
@@ -40,8 +40,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     REASON: ("Text/Number", "TEXT_NUMBER"),
 }
 """Role -> the type of its column as people choose it, and as Smartsheet calls it."""
-
-READERS = ("VIEWER", "COMMENTER")
 
 NEXT_RUN = "the next run tries again"
 
@@ -79,23 +77,21 @@ class Update:
 class Writing:
     """All writes of one call of `apply` into one sheet."""
 
-    def __init__(self, api: Api, sheet: str, layout: Layout, seen: Seen | None) -> None:
-        self._api, self._sheet, self._layout = api, sheet, layout
-        self.seen = seen
-        """The sheet as the store has it, for as long as nobody but us changed it since."""
+    def __init__(self, api: Api, sheet: str, layout: Layout, fresh: Fresh) -> None:
+        self._api, self._sheet, self._layout, self._fresh = api, sheet, layout, fresh
 
     def write(self, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
         for at in range(0, len(changes), BATCH):
             yield from self._batch(changes[at : at + BATCH])
 
     def _batch(self, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
-        rows = self._rows([change.ref.native_id for change in changes])
+        rows = self._fresh.rows([change.ref.native_id for change in changes])
         decided = [decide(self._layout, change, rows.get(change.ref.native_id)) for change in changes]
         updates = [one for one in decided if isinstance(one, Update)]
         failed = self._send(updates) if updates else {}
         results = [self._result(one, failed) for one in decided]
-        if updates and self.seen:
-            results[-1] = replace(results[-1], cursor=self.seen.as_cursor())
+        if updates and self._fresh.seen:
+            results[-1] = replace(results[-1], cursor=self._fresh.seen.as_cursor())
         yield from results
 
     def _result(self, one: Update | ChangeResult, failed: Mapping[str, ChangeResult]) -> ChangeResult:
@@ -103,38 +99,14 @@ class Writing:
             return one
         return failed.get(one.change.ref.native_id) or done(one)
 
-    def _rows(self, wanted: Sequence[str]) -> dict[str, Json]:
-        """The rows as they are now, by id."""
-        layout = self._layout
-        columns = [column.id for role in (LABELS, FLAG, REASON) if (column := layout[role])]
-        ids = [one for one in wanted if one.isascii() and one.isdigit()]
-        found: dict[str, Json] = {}
-        for at in range(0, len(ids), ROWS_IN_AN_ADDRESS):
-            answer = self._api.rows(self._sheet, columns, ids[at : at + ROWS_IN_AN_ADDRESS])
-            if answer.get("accessLevel") in READERS:
-                raise AccessError(
-                    f"the sheet is shared with us as {answer['accessLevel'].lower()}, which may not write",
-                    "let its owner share it with us as an editor",
-                )
-            self._follow(answer.get("version"), by_us=False)
-            found |= {str(row["id"]): row for row in answer["rows"]}
-        return found
-
     def _send(self, updates: Sequence[Update]) -> dict[str, ChangeResult]:
         """Write; the results of those that were refused, by row."""
         answer = self._api.update(self._sheet, [update.as_json for update in updates])
-        self._follow(answer.get("version"), by_us=True)
+        self._fresh.wrote(answer.get("version"))
         failures = answer.get("failedItems") or []
         if answer.get("resultCode") not in (0, 3):
             raise BusyError("Smartsheet did not say what became of a write", NEXT_RUN)
         return {update.change.ref.native_id: result for update, result in refused(updates, failures)}
-
-    def _follow(self, version: object, *, by_us: bool) -> None:
-        """Note a version of the sheet. Ours is the next one; any other jump shows that somebody else was there."""
-        if self.seen and version != self.seen.version + by_us:
-            self.seen = None
-        elif self.seen and by_us:
-            self.seen = Seen(self.seen.version + 1, self.seen.columns)
 
 
 def check_columns(layout: Layout) -> None:

@@ -26,6 +26,7 @@ from sync.commands.shared import (
     opened_store,
     warn,
 )
+from sync.commands.visiting import asked
 from sync.config import Config
 from sync.secrets import redacted
 from sync.sources import make
@@ -154,14 +155,12 @@ def _check_store(config: Config) -> None:
 def _check_live(config: Config) -> int:
     failed = False
     for source in config.sources.values():
-        connector = make(source, writable=False)
         try:
-            for notice in connector.check():
-                failed = failed or notice.level == "problem"
-                click.echo(redacted(f"{source.name}: {notice.level}: {notice.text}"))
+            with asked(config, source, writable=False) as connector:
+                for notice in connector.check():
+                    failed = failed or notice.level == "problem"
+                    click.echo(redacted(f"{source.name}: {notice.level}: {notice.text}"))
         except ConnectorError as error:
             failed = True
             click.echo(redacted(f"{source.name}: problem: {error}."))
-        finally:
-            connector.close()
     return Exit.PARTLY if failed else Exit.FINE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,9 +11,10 @@ from connectors.base import Preparing
 from connectors.errors import ConnectorError
 from sync import clock as clocks
 from sync import config as configs
-from sync.config import Source
+from sync.commands.visiting import asked
+from sync.config import Config, Source
 from sync.secrets import redacted
-from sync.sources import make, refuse_rehearsal
+from sync.sources import refuse_rehearsal
 from sync.stops import Exit, InvalidStop
 
 
@@ -30,7 +30,7 @@ def prepare(path: Path | None, names: Sequence[str], really: bool) -> int:
     left = set(names)
     for source in sources:
         try:
-            for name, line in _prepared(source, names, really):
+            for name, line in _prepared(config, source, names, really):
                 left.discard(name)
                 click.echo(redacted(line))
         except ConnectorError as error:
@@ -41,9 +41,9 @@ def prepare(path: Path | None, names: Sequence[str], really: bool) -> int:
     return Exit.PARTLY if failed else Exit.FINE
 
 
-def _prepared(source: Source, names: Sequence[str], really: bool) -> Iterator[tuple[str, str]]:
+def _prepared(config: Config, source: Source, names: Sequence[str], really: bool) -> Iterator[tuple[str, str]]:
     """The name of each sheet of the source that is meant, and what became of it."""
-    with closing(make(source, writable=really)) as connector:
+    with asked(config, source, writable=really) as connector:
         for collection in connector.collections():
             name = next((one for one in names if one in (collection.native_id, collection.name)), None)
             if name is not None and isinstance(connector, Preparing):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors import turn
 from connectors.base import ChangeResult, Collection, Outcome, SourceSetup
 from connectors.errors import AccessError, BusyError, SetupError
 from connectors.fakes.monday.account import TOKEN, Board, Item
@@ -63,6 +65,36 @@ def test_others_stay_in_their_order_whatever_goes_on_and_off(
         assert monday.account.labels(item, "Labels") == change.applied_to(there)
         assert result.outcome in (Outcome.DONE, Outcome.UNCHANGED)
         assert result.labels == tuple(sorted(change.applied_to(there)))
+
+
+@pytest.mark.parametrize("kind", ["tags", "dropdown"])
+def test_two_sources_of_one_board_take_turns_at_it(monday: Monday, kind: str) -> None:
+    """Each write is the whole set of labels: who reads before the other has written would lose the other's."""
+    board = monday.account.new_board("Plan", [("Labels", kind)])
+    items = [monday.account.add_item(board, f"Item {number}") for number in range(3)]
+    monday.quirks.slow_write = 0.1
+    results: list[ChangeResult] = []
+
+    def write(label: str) -> None:
+        results.extend(apply(monday, board, *(put(item, label) for item in items), label_column="Labels"))
+
+    threads = [threading.Thread(target=write, args=[label]) for label in ("pmo-a", "pmo-b", "pmo-c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result.outcome for result in results] == [Outcome.DONE] * 9
+    assert [sorted(monday.account.labels(item, "Labels")) for item in items] == [["pmo-a", "pmo-b", "pmo-c"]] * 3
+
+
+def test_who_waits_too_long_for_its_turn_leaves_it_to_the_next_run(
+    monday: Monday, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = monday.account.add_item(board, "One")
+    monkeypatch.setattr(turn, "PATIENCE", 0.1)
+    with turn.alone("monday", board.id), pytest.raises(BusyError, match="another run"):
+        apply(monday, board, put(item, "pmo-a"))
+    assert not monday.account.labels(item)
 
 
 def test_a_batch_is_one_reading_and_one_request_and_each_tag_is_asked_for_once(monday: Monday, board: Board) -> None:

@@ -171,6 +171,40 @@ def test_the_oddities(samples: Path) -> None:
     assert "sponsor" in odd.unknown, "there is no such column"
 
 
+JIRA, CARD = "https://example.atlassian.net/browse/APP-3", "https://trello.com/c/iQ20ZNIV"
+
+
+@pytest.mark.parametrize(
+    ("title", "ticket", "links"),
+    [
+        (JIRA, None, (JIRA,)),
+        (JIRA, CARD, (JIRA, CARD)),
+        (CARD, CARD, (CARD,)),
+        (None, 4583173393803140, ()),
+        (4583173393803140, CARD, (CARD,)),
+        (None, "  ", ()),
+        (None, None, ()),
+    ],
+)
+def test_links_are_the_addresses_that_its_cells_lead_to(
+    smartsheet: Smartsheet, title: str | int | None, ticket: str | int | None, links: tuple[str, ...]
+) -> None:
+    """A number is the id of a sheet: such a link leads to no work item."""
+    plan = smartsheet.account.new_sheet("Plan", [("Task Name", "TEXT_NUMBER"), ("Ticket", "TEXT_NUMBER")])
+    row = smartsheet.account.add_row(plan, {"Task Name": "One", "Ticket": "see there"})
+    for column, target in zip(plan.columns, (title, ticket), strict=True):
+        row.cells[column.id].hyperlink = target
+    mapped = setup_of(smartsheet, fields={"ticket": "Ticket"})
+    assert items_of(mapped, str(plan.id))["One"].links == links
+
+
+def test_links_of_columns_that_are_not_read_do_not_come(smartsheet: Smartsheet) -> None:
+    plan = smartsheet.account.new_sheet("Plan", [("Task Name", "TEXT_NUMBER"), ("Ticket", "TEXT_NUMBER")])
+    row = smartsheet.account.add_row(plan, {"Task Name": "One", "Ticket": "see there"})
+    row.cells[plan.column("Ticket").id].hyperlink = JIRA
+    assert items_of(setup_of(smartsheet), str(plan.id))["One"].links == ()
+
+
 class Recorded:
     """Serves a recorded sheet just as it was."""
 

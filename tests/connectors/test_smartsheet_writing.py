@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from connectors import turn
 from connectors.base import ChangeResult, Collection, Outcome, SourceSetup
 from connectors.errors import AccessError, BusyError, SetupError
-from connectors.fakes.server import Answer
+from connectors.fakes.server import Answer, BadDay
 from connectors.fakes.smartsheet.account import TOKEN, Cell, Column, Row, Sheet
 from connectors.fakes.smartsheet.api import Smartsheet
-from connectors.model import ItemRef, LabelChange
-from connectors.smartsheet import SmartsheetConnector, turn
+from connectors.model import Exempting, ItemRef, LabelChange
+from connectors.smartsheet import SmartsheetConnector, fresh, writing
 from connectors.smartsheet.reading import parse_cursor
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl.OP_NO_SSL:DeprecationWarning")
@@ -226,6 +230,177 @@ def test_after_our_write_among_others_it_is_not(smartsheet: Smartsheet, plan: Sh
     assert cursor_after(smartsheet, plan, row, edit) is None
 
 
+# Many rows, and who else writes meanwhile
+
+
+def labelled(sheet: Sheet, row: Row) -> list[str]:
+    return list(seen(sheet, row, "PMO labels") or ())
+
+
+def fetched(smartsheet: Smartsheet) -> dict[str, int]:
+    """How often the sheet was asked for, by how: all of it, some rows, its version."""
+    asked = [one for one in smartsheet.requests if one.method == "GET"]
+    return {
+        "all": sum("page" in one.query for one in asked),
+        "some": sum("rowIds" in one.query for one in asked),
+        "version": sum(one.path.endswith("/version") for one in asked),
+    }
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of four rows, of which two fit into an address, and trust that does not end while a test runs."""
+    monkeypatch.setattr(writing, "BATCH", 4)
+    monkeypatch.setattr(fresh, "ROWS_IN_AN_ADDRESS", 2)
+    monkeypatch.setattr(fresh, "TRUSTED", 60.0)
+
+
+def test_many_rows_are_read_once_however_many_batches_they_are(smartsheet: Smartsheet, plan: Sheet) -> None:
+    rows = rows_of(smartsheet, plan, 1200)
+    smartsheet.account.set(plan, rows[1100], PMO_labels=["theirs"])
+    with closing(SmartsheetConnector(setup_of(smartsheet))) as connector:
+        changes = [change(row, "pmo-one") for row in rows]
+        pieces = [changes[at : at + 500] for at in range(0, 1200, 500)]
+        results = [one for piece in pieces for one in connector.apply(Collection(str(plan.id), "Plan"), piece)]
+    assert {result.outcome for result in results} == {Outcome.DONE}
+    assert labelled(plan, rows[1100]) == ["theirs", "pmo-one"]
+    assert len(writes(smartsheet)) == 3
+    assert fetched(smartsheet) == {"all": 1, "some": 0, "version": 0}
+
+
+def test_few_rows_are_read_by_their_ids(smartsheet: Smartsheet, plan: Sheet) -> None:
+    rows = rows_of(smartsheet, plan, 300)
+    apply(smartsheet, plan, [change(row, "pmo-one") for row in rows[:250]])
+    assert fetched(smartsheet) == {"all": 0, "some": 1, "version": 0}
+
+
+@pytest.mark.usefixtures("small")
+def test_pages_may_be_smaller_than_we_ask_for(smartsheet: Smartsheet, plan: Sheet) -> None:
+    rows = rows_of(smartsheet, plan, 9)
+    smartsheet.quirks.largest_page = 4
+    results = apply(smartsheet, plan, [change(row, "pmo-one") for row in rows])
+    assert [result.outcome for result in results] == [Outcome.DONE] * 9
+    assert fetched(smartsheet) == {"all": 3, "some": 0, "version": 0}
+
+
+Meddling = Callable[[Smartsheet, Sheet, Row], object]
+
+
+def put_theirs(smartsheet: Smartsheet, sheet: Sheet, row: Row) -> None:
+    smartsheet.account.set(sheet, row, PMO_labels=["theirs"])
+
+
+def exempt(smartsheet: Smartsheet, sheet: Sheet, row: Row) -> None:
+    smartsheet.account.set(sheet, row, PMO_labels=["pmo-exempt"])
+
+
+def delete(smartsheet: Smartsheet, sheet: Sheet, row: Row) -> None:
+    smartsheet.account.delete_row(sheet, row)
+
+
+def write_meanwhile(smartsheet: Smartsheet, sheet: Sheet, rows: Sequence[Row], meddled: Row, how: Meddling) -> Outcome:
+    """Label all rows; when the first batch is written, somebody does something to one row. What became of its label."""
+    unless = Exempting("pmo-exempt", date(2026, 3, 20))
+    changes = [change(row, "pmo-one", unless=unless) for row in rows]
+    with closing(SmartsheetConnector(setup_of(smartsheet))) as connector:
+        results: list[ChangeResult] = []
+        for result in connector.apply(Collection(str(sheet.id), "Plan"), changes):
+            if not results:
+                how(smartsheet, sheet, meddled)
+            results.append(result)
+    return next(result.outcome for result in results if result.ref.native_id == str(meddled.id))
+
+
+MEDDLING = [
+    (put_theirs, Outcome.DONE, ["theirs", "pmo-one"]),
+    (exempt, Outcome.EXEMPT, ["pmo-exempt"]),
+    (delete, Outcome.GONE, []),
+]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("how", "outcome", "labels"), MEDDLING)
+def test_what_somebody_writes_between_two_batches_holds_in_those_after(
+    smartsheet: Smartsheet, plan: Sheet, how: Meddling, outcome: Outcome, labels: list[str]
+) -> None:
+    """Our second write is answered with a version that is not the one it made alone."""
+    rows = rows_of(smartsheet, plan, 12)
+    assert write_meanwhile(smartsheet, plan, rows, rows[9], how) is outcome
+    assert labelled(plan, rows[9]) == labels
+    assert fetched(smartsheet)["all"] == 2
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("how", "outcome", "labels"), MEDDLING)
+def test_it_holds_in_the_next_batch_where_that_is_not_written_at_once(
+    smartsheet: Smartsheet,
+    plan: Sheet,
+    monkeypatch: pytest.MonkeyPatch,
+    how: Meddling,
+    outcome: Outcome,
+    labels: list[str],
+) -> None:
+    """Results took longer to be kept than a version is trusted, so it is asked for again."""
+    monkeypatch.setattr(fresh, "TRUSTED", -1.0)
+    rows = rows_of(smartsheet, plan, 12)
+    assert write_meanwhile(smartsheet, plan, rows, rows[5], how) is outcome
+    assert labelled(plan, rows[5]) == labels
+
+
+@pytest.mark.usefixtures("small")
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.booleans()), max_size=6))
+def test_whatever_people_write_between_batches_our_labels_come_to_what_is_there(
+    smartsheet: Smartsheet, monkeypatch: pytest.MonkeyPatch, edits: list[tuple[int, int, bool]]
+) -> None:
+    """Each edit: after which result, of which row, and whether it exempts the row; beside a model of three lines."""
+    monkeypatch.setattr(fresh, "TRUSTED", -1.0)
+    plan = smartsheet.account.new_sheet("Plan", COLUMNS)
+    rows, model = rows_of(smartsheet, plan, 12), [list[str]() for _ in range(12)]
+    unless = Exempting("pmo-exempt", date(2026, 3, 20))
+    with closing(SmartsheetConnector(setup_of(smartsheet))) as connector:
+        changes = [change(row, "pmo-one", unless=unless) for row in rows]
+        for number, _ in enumerate(connector.apply(Collection(str(plan.id), "Plan"), changes)):
+            for at in range(number, number + 4) if number % 4 == 0 else ():
+                model[at] += [] if "pmo-exempt" in model[at] else ["pmo-one"]
+            for _, at, exempts in (edit for edit in edits if edit[0] == number):
+                model[at] = ["pmo-exempt" if exempts else "theirs"]
+                smartsheet.account.set(plan, rows[at], PMO_labels=model[at][:])
+    assert [labelled(plan, row) for row in rows] == model
+
+
+@pytest.mark.usefixtures("small")
+def test_what_we_wrote_ourselves_is_read_again_before_it_is_written_again(smartsheet: Smartsheet, plan: Sheet) -> None:
+    rows = rows_of(smartsheet, plan, 4)
+    with closing(SmartsheetConnector(setup_of(smartsheet))) as connector:
+        for label in ("pmo-one", "pmo-two"):
+            list(connector.apply(Collection(str(plan.id), "Plan"), [change(row, label) for row in rows]))
+    assert [labelled(plan, row) for row in rows] == [["pmo-one", "pmo-two"]] * 4
+
+
+@pytest.mark.usefixtures("small")
+def test_a_write_that_is_carried_out_twice_is_not_taken_for_ours_alone(
+    smartsheet: Smartsheet, plan: Sheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer was lost, and it was sent again: who wrote in between cannot be told from the version."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    rows = rows_of(smartsheet, plan, 8)
+    smartsheet.server.next(BadDay.CUT, after=2)  # the columns and the rows come through
+    results = apply(smartsheet, plan, [change(row, "pmo-one") for row in rows])
+    assert [result.outcome for result in results] == [Outcome.DONE] * 8
+    assert fetched(smartsheet)["all"] == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_a_sheet_that_does_not_rest_is_written_by_what_its_rows_hold(smartsheet: Smartsheet, plan: Sheet) -> None:
+    rows = rows_of(smartsheet, plan, 4)
+    smartsheet.quirks.largest_page = 2
+    smartsheet.quirks.between_pages.append(lambda: put_theirs(smartsheet, plan, rows[0]))
+    apply(smartsheet, plan, [change(row, "pmo-one") for row in rows])
+    assert [labelled(plan, row) for row in rows] == [["theirs", "pmo-one"], *[["pmo-one"]] * 3]
+    assert fetched(smartsheet)["some"] == 2
+
+
 def test_two_runs_take_turns_at_one_sheet(smartsheet: Smartsheet, plan: Sheet) -> None:
     rows = rows_of(smartsheet, plan, 4)
     smartsheet.quirks.slow_write = 0.2
@@ -247,7 +422,7 @@ def test_who_waits_too_long_for_its_turn_leaves_it_to_the_next_run(
 ) -> None:
     (row,) = rows_of(smartsheet, plan, 1)
     monkeypatch.setattr(turn, "PATIENCE", 0.1)
-    with turn.alone(str(plan.id)), pytest.raises(BusyError, match="another run"):
+    with turn.alone("smartsheet", str(plan.id)), pytest.raises(BusyError, match="another run"):
         apply(smartsheet, plan, [change(row, "pmo-one")])
     assert not writes(smartsheet)
 
@@ -261,7 +436,7 @@ def test_who_waits_for_its_turn_leaves_when_the_run_is_to_stop(
     threading.Timer(0.3, stopping.set).start()
     setup = replace(setup_of(smartsheet), stopping=stopping)
     began = time.monotonic()
-    with turn.alone(str(plan.id)), closing(SmartsheetConnector(setup)) as connector:
+    with turn.alone("smartsheet", str(plan.id)), closing(SmartsheetConnector(setup)) as connector:
         writing = connector.apply(Collection(str(plan.id), plan.name), [change(row, "pmo-one")])
         with pytest.raises(BusyError, match="our turn ended"):
             next(writing)

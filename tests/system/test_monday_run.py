@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import pytest
 from connectors.fakes.monday.account import TOKEN, Item
 from connectors.fakes.monday.api import Monday
 from connectors.fakes.monday.refusals import refused, refused_as_before, too_busy, web_page
+from connectors.fakes.server import Answer, Request
 from tests.sync.town import Said, Town
 
 CONFIG = """
@@ -58,6 +63,28 @@ class Office(Town):
         asked = dict(self.monday.asked)
         self.monday.server.requests.clear()
         return asked
+
+    def counted(self) -> int:
+        """The calls of today, as the store has them."""
+        with closing(sqlite3.connect(self.folder / "unstuck.db")) as connection:
+            [turns] = connection.execute("SELECT value FROM setting WHERE name = 'turns'").fetchone() or ["{}"]
+        return int(json.loads(turns).get("boards", {"calls": 0})["calls"])
+
+    def kill(self, at: int) -> None:
+        """Let a run that writes die at its request number `at`, which is carried out."""
+        answer, left = self.monday.server.answer, iter(range(at - 1, -1, -1))
+
+        def last(request: Request) -> Answer:
+            found = answer(request)
+            if next(left) == 0:
+                process.kill()
+                process.wait()
+            return found
+
+        self.monday.server.answer = last
+        process = subprocess.Popen(self.command("run", "--apply"), cwd=self.folder, env=self.environment())
+        assert process.wait(60) < 0
+        self.monday.server.answer = answer
 
     def columns(self, *names: str) -> list[dict[str, Any]]:
         """Every item as the store has it."""
@@ -396,6 +423,43 @@ def test_calls_are_counted_over_all_runs_of_a_day_and_a_run_that_does_not_fit_do
     office.now = "2026-03-21T00:10:00"
     office.run()
     assert office.seen(lonely) == []
+
+
+def test_a_run_that_is_killed_keeps_its_count(office: Office) -> None:
+    office.configure("page_size = 1")
+    for number in range(6):
+        office.new(f"Item {number}")
+    office.kill(at=6)
+    assert office.monday.calls == 6
+    assert office.counted() >= 4, "but for what was on its way"
+
+
+def test_a_run_that_is_killed_while_it_writes_keeps_its_count(office: Office) -> None:
+    for number in range(60):
+        office.new(f"Item {number}")
+    office.kill(at=6)  # the boards, the items, 25 of them right before, a tag, their writes, and the next 25
+    assert office.asked()["change_multiple_column_values"] == 1
+    assert office.counted() >= 4 + 25
+
+
+def test_what_check_and_init_ask_counts_too(office: Office) -> None:
+    office.new("Lonely")
+    office.run()
+    before = office.counted()
+    assert before == office.monday.calls
+    assert office.unstuck("check", "--live").code == 0
+    assert office.unstuck("init", "--sheet", "Plan").code == 0
+    assert office.counted() == office.monday.calls > before
+    office.configure(f"daily_calls = {office.monday.calls}")
+    said = office.unstuck("check", "--live")
+    assert said.code == 1
+    assert "boards: problem: this takes 1 call(s), and of those that daily_calls allows a day 0 are left" in said.out
+    assert office.counted() == office.monday.calls, "nothing was asked any more"
+
+
+def test_check_makes_no_store_to_count_in(office: Office) -> None:
+    assert office.unstuck("check", "--live").code == 0
+    assert not (office.folder / "unstuck.db").exists()
 
 
 def test_a_board_that_takes_more_calls_than_are_left_is_not_begun(office: Office) -> None:

@@ -35,6 +35,8 @@ class Quirks:
     per_item: int = 600
     """Complexity of an item of a page."""
     too_complex_above: int = QUERY_LIMIT
+    slow_write: float = 0.0
+    """Seconds before a mutation is carried out."""
     spoil: Callable[[str, Json], Json] | None = None
     """Changes a good answer: takes the query and the answer."""
 
@@ -93,6 +95,8 @@ class Monday:
     # Every request
 
     def answer(self, request: Request) -> Answer:
+        if self.quirks.slow_write and b"mutation" in request.body:
+            threading.Event().wait(self.quirks.slow_write)
         with self._lock:
             answer = self._answer(request)
         return replace(answer, headers={"Date": format_datetime(self.account.now, usegmt=True), **answer.headers})

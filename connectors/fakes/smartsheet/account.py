@@ -39,7 +39,8 @@ class Cell:
     value: Any = None
     formula: str | None = None
     link: dict[str, Any] | None = None
-    hyperlink: str | None = None
+    hyperlink: str | int | None = None
+    """An address, or the id of a sheet."""
 
 
 @dataclass

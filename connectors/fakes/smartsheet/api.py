@@ -33,6 +33,8 @@ class Quirks:
     """The listing has no versions."""
     past_the_end: str = "last"
     """A page past the end is the `last` page again, or `empty`."""
+    largest_page: int = 100_000
+    """Rows of a sheet in one answer, whatever is asked for."""
     between_pages: list[Callable[[], None]] = field(default_factory=list)
     """What people do before the second page of a sheet, each once."""
     history_page: int = 100
@@ -261,7 +263,7 @@ class Smartsheet:
             rows = [row for row in rows if row.id in wanted]
         if "page" not in query and "pageSize" not in query:
             return rows
-        size, number = int(query.get("pageSize", 100)), int(query.get("page", 1))
+        size, number = min(int(query.get("pageSize", 100)), self.quirks.largest_page), int(query.get("page", 1))
         pages = max(1, -(-len(rows) // size))
         if number > pages:
             if self.quirks.past_the_end == "empty":

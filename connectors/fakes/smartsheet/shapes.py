@@ -138,8 +138,15 @@ def cell_json(column: Column, cell: Cell, ask: Ask) -> Json:
     if cell.link:
         found["linkInFromCell"] = cell.link
     if cell.hyperlink:
-        found["hyperlink"] = {"url": cell.hyperlink}
+        found["hyperlink"] = hyperlink_json(cell.hyperlink)
     return found
+
+
+def hyperlink_json(target: str | int) -> Json:
+    """A link to a sheet has its id and its address."""
+    if isinstance(target, int):
+        return {"sheetId": target, "url": f"https://app.smartsheet.com/sheets/{target}"}
+    return {"url": target}
 
 
 def several(column: Column, values: list[Any], ask: Ask) -> Json:
