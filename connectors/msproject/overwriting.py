@@ -76,7 +76,9 @@ class Overwriting:
         wants_any = any(change.add for _, change in changes)
         try:
             if not labelled.edited:
-                self._remember(labelled.sha, Made(labelled.sha, labelled.sha, self.file) if wants_any else None)
+                self._remember(
+                    labelled.sha, Made(labelled.sha, self.origin(labelled.sha), self.file) if wants_any else None
+                )
                 sha = labelled.sha
             elif not wants_any and self._is_as_before(kind, stream, labelled, changes, label_field):
                 sha = self._restore(labelled.sha)
