@@ -25,13 +25,14 @@ from connectors.base import (
 )
 from connectors.errors import ConnectorError, SetupError, UnsafeError
 from connectors.model import Cursor, LabelChange, WorkItem
-from connectors.msproject.copies import Copy, Made, look, put, remember
+from connectors.msproject.copies import Place, look
 from connectors.msproject.exports import Exports, Member
-from connectors.msproject.fields import find_field
+from connectors.msproject.fields import find_definition, find_field
 from connectors.msproject.files import archive, explained, hash_file, make_inbox, steady
-from connectors.msproject.kinds import FileKind, Labelled, Mspdi, Shown, kind_of
+from connectors.msproject.kinds import FileKind, Mspdi, Shown, kind_of
 from connectors.msproject.native import OPTIONS as NATIVE
 from connectors.msproject.native import Native
+from connectors.msproject.overwriting import OVER_INPUT, look_over
 from connectors.msproject.parse import File, Setting, open_file, parse_items, parse_uids
 from connectors.msproject.projects import IDENTITIES, Project
 from connectors.msproject.reader import Export
@@ -42,10 +43,14 @@ PAGE = 500
 MAX_SENTENCES = 100
 _READING = "1"
 """Part of every cursor: raise it when the same bytes are read differently, so that files are read anew."""
+BESIDE = "copies beside the input files"
 
 
 class MSProjectConnector:
-    """Reads `path` of the source; `apply` writes labelled copies into the folder `copies` beside each input."""
+    """Reads `path` of the source; `apply` writes labelled copies into the folder `copies` beside each input.
+
+    Only if config says so in as many words, it writes into the inputs themselves (`connectors.msproject.overwriting`).
+    """
 
     system: ClassVar[str] = "msproject"
     summary: ClassVar[str] = (
@@ -62,6 +67,12 @@ class MSProjectConnector:
     options: ClassVar[tuple[Option, ...]] = (
         Option("path", "the exports to read, such as inbox/*.xml; relative to the config file", required=True),
         Option("copies", "the folder beside each export that labelled copies go into", default="labelled"),
+        Option(
+            "labels_go_into",
+            f'"{BESIDE}", or, in these very words, "{OVER_INPUT}"',
+            default=BESIDE,
+        ),
+        Option("originals", "the folder beside each export for those backups", default="before-labels"),
         Option("label_field", "the custom text field that holds labels, by its title or name", default=DEFAULT_FIELD),
         Option("max_mb", "refuse larger files", kind="integer", default=1024),
         Option(
@@ -84,9 +95,12 @@ class MSProjectConnector:
             raise SetupError("the source has no time zone, and Project writes local times", "set timezone")
         if given["identity"] not in IDENTITIES:
             raise SetupError(f'identity = "{given["identity"]}" is not known', f"choose of {', '.join(IDENTITIES)}")
+        if given["labels_go_into"] not in (BESIDE, OVER_INPUT):
+            said = f'labels_go_into = "{given["labels_go_into"]}" is neither of the two that it can be'
+            raise SetupError(said, f'write "{BESIDE}" or, to have your files written over, "{OVER_INPUT}"')
         self._setup = setup
         self._given = given
-        self._inbox = make_inbox(setup.folder, given["path"], given["copies"], given["archive"], given["max_mb"])
+        self._inbox = make_inbox(setup.folder, given)
         task_key = given["task_key"]
         self._setting = Setting(
             setup.name, setup.timezone, setup.fields, setup.statuses, given["label_field"], task_key
@@ -129,23 +143,26 @@ class MSProjectConnector:
         """
         project = self._exports.project(collection.native_id)
         members = self._exports.members(project)
-        copy = self._copy(project, members[-1])
+        place = self._place(project, members[-1])
         start = 0
         if cursor:
             came = Came.of(cursor)
             shas = [hash_file(each.path, each.name) for each in members]
-            start = came.first_to_read(shas)
+            start = came.first_to_read([place.origin(sha) for sha in shas])
             self._archive(members[:start])
-            if came.state == self._state(shas[-1], copy) and start == len(members) - 1:
+            if came.state == self._state(shas[-1], place) and start == len(members) - 1:
                 self._pulled[project.native_id] = shas[-1]
-                outdated = copy.is_outdated(shas[-1])
+                outdated = place.is_outdated(shas[-1], has_field=self._has_field(members[-1]))
                 yield Page(cursor=cursor, complete=True, as_of=came.as_of, copy_outdated=outdated)
                 return
         self._exports.settle(project.files, self._given["settle_seconds"], self._setup.stopping)
-        yield from self._pull_all(project, members, start, copy)
+        yield from self._pull_all(project, members, start, place)
 
     def apply(self, collection: Collection, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
-        """Make the labelled copy show exactly its input and these changes; write nothing if it does already."""
+        """Make the labelled copy show exactly its input and these changes; write nothing if it does already.
+
+        Where labels go into the input, make it show these changes beside what people did to it.
+        """
         if not self._setup.writable:
             raise UnsafeError("this run may not write", "allow it with --apply")
         yield from self._apply(self._exports.project(collection.native_id), changes)
@@ -159,7 +176,7 @@ class MSProjectConnector:
         with steady(path, name) as stream:
             return kind_of(stream, name, self._kinds).read_head(stream, name)
 
-    def _pull_all(self, project: Project, members: Sequence[Member], start: int, copy: Copy) -> Iterator[Page]:
+    def _pull_all(self, project: Project, members: Sequence[Member], start: int, place: Place) -> Iterator[Page]:
         """The past from member `start` on, and the present."""
         *past, newest = members
         shas = [hash_file(each.path, each.name) for each in past]
@@ -167,11 +184,12 @@ class MSProjectConnector:
             yield from self._pull_past(project, member)
         with self._reading(project, newest) as (kind, file):
             sha = file.export.sha
-            shown = self._shown_labels(kind, copy, sha)
+            shown = place.shown(kind, sha, self._setting.label_field)
             self._pulled[project.native_id] = sha
             as_of = newest.as_of if past else file.as_of
-            cursor = Came(self._state(sha, copy), as_of, frozenset(map(short, [*shas, sha]))).cursor
-            last = Page(cursor=cursor, as_of=as_of, complete=True, full=True, copy_outdated=copy.is_outdated(sha))
+            came = Came(self._state(sha, place), as_of, frozenset(short(place.origin(each)) for each in [*shas, sha]))
+            outdated = place.is_outdated(sha, has_field=self._has_field(newest))
+            last = Page(cursor=came.cursor, as_of=as_of, complete=True, full=True, copy_outdated=outdated)
             yield from self._pages(file, shown, last)
 
     def _pull_past(self, project: Project, member: Member) -> Iterator[Page]:
@@ -217,21 +235,22 @@ class MSProjectConnector:
             except OSError as error:
                 raise explained(error, member.name) from error
 
-    def _shown_labels(self, kind: FileKind, copy: Copy, input_sha: str) -> Shown:
-        if not copy.shows(input_sha):
-            return {}
-        with steady(copy.path, copy.name) as stream:
-            return kind.read_labels(stream, copy.name, self._setting.label_field)
-
-    def _copy(self, project: Project, newest: Member) -> Copy:
+    def _place(self, project: Project, newest: Member) -> Place:
         with steady(newest.path, newest.name) as stream:
             kind = kind_of(stream, newest.name, self._kinds)
-        return look(self._inbox.base, kind.copy_name(project.copy), self._inbox.copies)
+        if self._given["labels_go_into"] == OVER_INPUT:
+            return look_over(self._inbox, kind.copy_name(project.copy), newest.name, can=kind.labels_itself)
+        return look(self._inbox, kind.copy_name(project.copy))
 
-    def _state(self, input_sha: str, copy: Copy) -> str:
+    def _has_field(self, newest: Member) -> bool:
+        """Whether the newest export has the field that carries labels."""
+        definitions = self._exports.head(newest.name).definitions
+        return find_definition(self._setting.label_field, definitions) is not None
+
+    def _state(self, input_sha: str, place: Place) -> str:
         """What the pages were made from, as one hash."""
         setup = self._setup
-        parts = [_READING, input_sha, copy.state, sorted(setup.fields.items()), sorted(setup.statuses.items())]
+        parts = [_READING, input_sha, place.state, sorted(setup.fields.items()), sorted(setup.statuses.items())]
         parts += [self._setting.label_field, str(setup.timezone), *filter(None, [self._setting.task_key])]
         text = json.dumps(parts)
         return sha256(text.encode()).hexdigest()
@@ -241,7 +260,7 @@ class MSProjectConnector:
     def _check_project(self, project: Project) -> Iterator[Notice]:
         try:
             *past, newest = self._exports.members(project)
-            copy = self._copy(project, newest)
+            place = self._place(project, newest)
             head = self._exports.head(newest.name)
         except ConnectorError as error:
             yield Notice("problem", f"{error}")
@@ -254,8 +273,7 @@ class MSProjectConnector:
         for column, wanted in sorted(self._setup.fields.items()):
             if not find_field(wanted, head.definitions):
                 yield Notice("warning", f'{newest.name} has no field "{wanted}", so {column} is unknown there')
-        if copy.is_foreign:
-            yield Notice("warning", f"{_foreign(copy)}")
+        yield from place.notices()
 
     def _remarks(self, newest: Member) -> Iterator[Notice]:
         """How a file is read, of which the last row may have something to tell."""
@@ -272,19 +290,21 @@ class MSProjectConnector:
 
     def _apply(self, project: Project, changes: Sequence[LabelChange]) -> Iterator[ChangeResult]:
         newest = self._exports.members(project)[-1]
-        copy = self._copy(project, newest)
+        place = self._place(project, newest)
         uids = self._uids(project, newest) if self._setting.task_key else None
         wanted = [(self._uid(change, project, uids), change) for change in changes]
         with steady(newest.path, newest.name) as stream:
             kind = kind_of(stream, newest.name, self._kinds)
             sha = self._pulled.get(project.native_id) or hash_file(newest.path, newest.name)
-            shown = self._shown_labels(kind, copy, sha)
+            shown = place.shown(kind, sha, self._setting.label_field)
             labelled = kind.label(stream, newest.name, wanted, shown, self._setting.label_field)
             if labelled.sha != sha:
                 message = f"{newest.name} was exported anew since it was read; the next run plans from the new one"
                 yield from (ChangeResult(change.ref, Outcome.STALE, message) for change in changes)
                 return
-            yield from _issue(copy, labelled)
+            sha = place.put(kind, stream, labelled, wanted, self._setting.label_field)
+            self._pulled[project.native_id] = sha
+            yield from labelled.results
 
     def _uid(self, change: LabelChange, project: Project, uids: Mapping[str, str] | None) -> str | None:
         """The UID of a change's task: `None` if its ref names none of this project."""
@@ -298,31 +318,6 @@ class MSProjectConnector:
         """Task key -> UID."""
         with self._reading(project, newest) as (_, file):
             return parse_uids(file)
-
-
-def _issue(copy: Copy, labelled: Labelled) -> Iterator[ChangeResult]:
-    """Put the new copy into place if one is due, and say what became of each change."""
-    new = Made(labelled.digest(), labelled.sha)
-    try:
-        if copy.sha == new.copy:
-            if copy.made[-1:] != (new,):
-                remember(copy.path, (new,))
-        elif copy.is_foreign:
-            raise _foreign(copy)
-        elif copy.sha or labelled.edited:
-            put(copy, new, labelled.chunks())
-        elif copy.made:
-            remember(copy.path, ())
-    except OSError as error:
-        raise explained(error, copy.name) from error
-    yield from labelled.results
-
-
-def _foreign(copy: Copy) -> UnsafeError:
-    return UnsafeError(
-        f"{copy.name} is not as we wrote it, so a person changed it or put it there",
-        "move it away (it is never overwritten), and the next run writes a new copy",
-    )
 
 
 @dataclass(frozen=True, slots=True)

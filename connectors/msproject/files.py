@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from connectors.errors import AccessError, BusyError, ConnectorError, GoneError, InputError, SetupError, UnsafeError
 from connectors.msproject.xml import CHUNK
@@ -26,6 +26,8 @@ class Inbox:
     """The name of the folders that labelled copies go into, beside their inputs; never looked into."""
     archive: str
     """The name of the folders that read exports are moved into, if they are; never looked into."""
+    originals: str
+    """The name of the folders that keep inputs as they were before they were written over; never looked into."""
     max_bytes: int
 
     def find(self) -> dict[str, Path]:
@@ -51,7 +53,8 @@ class Inbox:
 
     def _is_input(self, path: Path, parts: tuple[str, ...]) -> bool:
         hidden = any(part.startswith((".", "~$")) for part in parts)
-        return not hidden and not {self.copies, self.archive} & {*parts[:-1]} and (path.is_file() or path.is_symlink())
+        ours = {self.copies, self.archive, self.originals} & {*parts[:-1]}
+        return not hidden and not ours and (path.is_file() or path.is_symlink())
 
     def checked(self, native_id: str) -> Path:
         """The path of a collection's file, if it may be read now.
@@ -88,17 +91,24 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def make_inbox(folder: Path, path: str, copies: str, archive: str, max_mb: int) -> Inbox:
+def make_inbox(folder: Path, options: Mapping[str, Any]) -> Inbox:
     """The inbox for the option `path`, relative to `folder`. Raises `SetupError`."""
-    if not _is_folder_name(copies):
-        raise SetupError(f'copies = "{copies}" is not a folder name', 'give one name, such as "labelled"')
-    if archive and (not _is_folder_name(archive) or archive == copies):
-        raise SetupError(f'archive = "{archive}" is not a folder name of its own', 'give one name, such as "read"')
+    path, folders = options["path"], {name: options[name] for name in _FOLDERS}
+    taken: set[str] = set()
+    for name, given in folders.items():
+        is_left_out = name == "archive" and not given
+        if not is_left_out and (not _is_folder_name(given) or given in taken):
+            raise SetupError(f'{name} = "{given}" is not a folder name of its own', f'give one name, such as "{name}"')
+        taken.add(given)
     parts = Path(path).parts
     wild = next((at for at, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
     if not parts or parts[-1] in ("", "/", "**"):
         raise SetupError(f'path = "{path}" names no files', 'write it like "inbox/*.xml"')
-    return Inbox(folder.joinpath(*parts[:wild]), "/".join(parts[wild:]), copies, archive, max_mb << 20)
+    return Inbox(folder.joinpath(*parts[:wild]), "/".join(parts[wild:]), max_bytes=options["max_mb"] << 20, **folders)
+
+
+_FOLDERS = ("copies", "originals", "archive")
+"""Options that name a folder beside the exports."""
 
 
 def _is_folder_name(name: str) -> bool:
@@ -131,9 +141,15 @@ def hash_file(path: Path, name: str) -> str:
     """SHA-256 of the bytes, in hexadecimal."""
     digest = sha256()
     with steady(path, name) as stream:
-        while chunk := stream.read(CHUNK):
+        for chunk in read_chunks(stream):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The rest of a file."""
+    while chunk := stream.read(CHUNK):
+        yield chunk
 
 
 def explained(error: OSError, name: object) -> ConnectorError:
@@ -145,10 +161,10 @@ def explained(error: OSError, name: object) -> ConnectorError:
     return BusyError(f"{name} cannot be used now ({error.strerror or error})", "the next run tries again")
 
 
-def write_whole(path: Path, chunks: Iterator[bytes]) -> None:
+def write_whole(path: Path, chunks: Iterator[bytes], ready: Callable[[Path], object] = lambda _: None) -> None:
     """Write a file so that it is there whole or not at all: temporary file beside it, fsync, rename, fsync the folder.
 
-    Raises `OSError`.
+    `ready` is handed the temporary file right before the rename, and may raise to keep it from that. Raises `OSError`.
     """
     temporary = path.with_name(f".{path.name}.part")
     temporary.unlink(missing_ok=True)
@@ -158,6 +174,7 @@ def write_whole(path: Path, chunks: Iterator[bytes]) -> None:
                 stream.write(chunk)
             stream.flush()
             os.fsync(stream.fileno())
+        ready(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -26,6 +26,9 @@ START = 4096
 Shown = Mapping[str, tuple[str, ...]]
 """Labels by UID."""
 
+Asked = Sequence[tuple[str | None, LabelChange]]
+"""Changes, each with its task's UID (`None`: it has none)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
@@ -55,6 +58,8 @@ class FileKind(Protocol):
     """For people."""
     suffixes: ClassVar[tuple[str, ...]]
     """In small letters, with the dot."""
+    labels_itself: ClassVar[bool]
+    """Whether a labelled copy is of this kind too."""
 
     def fits(self, start: bytes, suffix: str) -> bool:
         """Whether a file whose first `START` bytes these are is of this kind.
@@ -83,11 +88,11 @@ class FileKind(Protocol):
         self,
         stream: BinaryIO,
         name: str,
-        changes: Sequence[tuple[str | None, LabelChange]],
+        changes: Asked,
         shown: Shown,
         label_field: str,
     ) -> Labelled:
-        """Work out the copy that shows the input and these changes, each with its task's UID (`None`: it has none).
+        """Work out the copy that shows the input and these changes.
 
         `shown` has the labels that the present copy shows, where it shows others than the input.
         """
@@ -99,6 +104,7 @@ class Mspdi:
 
     title: ClassVar[str] = "MS Project XML"
     suffixes: ClassVar[tuple[str, ...]] = (".xml",)
+    labels_itself: ClassVar[bool] = True
 
     def fits(self, start: bytes, suffix: str) -> bool:
         text = start.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")
@@ -120,7 +126,7 @@ class Mspdi:
         self,
         stream: BinaryIO,
         name: str,
-        changes: Sequence[tuple[str | None, LabelChange]],
+        changes: Asked,
         shown: Shown,
         label_field: str,
     ) -> Labelled:
@@ -131,7 +137,7 @@ class Mspdi:
 def plan_copy(
     stream: BinaryIO,
     name: str,
-    changes: Sequence[tuple[str | None, LabelChange]],
+    changes: Asked,
     shown: Shown,
     label_field: str,
 ) -> tuple[str, Plan]:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from connectors.base import Option
 from connectors.errors import InputError
-from connectors.model import LabelChange
-from connectors.msproject.kinds import START, Labelled, Mspdi, Shown, plan_copy
+from connectors.msproject.kinds import START, Asked, Labelled, Mspdi, Shown, plan_copy
 from connectors.msproject.reader import Export
 from connectors.msproject.splice import Edit, render
 
@@ -54,6 +53,7 @@ class Native:
 
     title: ClassVar[str] = "MS Project and Primavera"
     suffixes: ClassVar[tuple[str, ...]] = (".mpp", ".mpt", ".mpx", ".xer", ".pmxml")
+    labels_itself: ClassVar[bool] = False
 
     def __init__(
         self, options: Mapping[str, Any], folder: Path, stopping: threading.Event | None, inputs: Inputs
@@ -87,7 +87,7 @@ class Native:
         self,
         stream: BinaryIO,
         name: str,
-        changes: Sequence[tuple[str | None, LabelChange]],
+        changes: Asked,
         shown: Shown,
         label_field: str,
     ) -> Labelled:

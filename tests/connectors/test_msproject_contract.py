@@ -8,8 +8,10 @@ from typing import ClassVar
 import pytest
 
 from connectors.base import SourceSetup
-from connectors.contract import ConnectorContract, World
+from connectors.contract import ConnectorContract, World, ref
+from connectors.model import LabelChange
 from connectors.msproject import MSProjectConnector
+from connectors.msproject.overwriting import OVER_INPUT
 from connectors.msproject.tables.options import make_tables
 from tests.fakes.msproject import TEXT30, Folder, define, project, task, value
 from tests.fakes.tables import delimited, workbook
@@ -149,6 +151,28 @@ class TableWorld(ProjectWorld):
         return uid, title, "40%", "2026-10-01 08:00", "2026-11-30 17:00", "2026-09-01", labels
 
 
+class OverwritingWorld(ProjectWorld):
+    """People open the very files that labels go into, so what they save has the labels that were in it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.folder.options["labels_go_into"] = OVER_INPUT
+
+    def labels_of(self, item: str) -> set[str]:
+        self._save()
+        file, _, uid = item.rpartition("#")
+        return set(self.folder.labels_in(self.folder.inbox / file, int(uid)))
+
+    def _at(self, item: str) -> tuple[str, int]:
+        file, uid = super()._at(item)
+        if (self.folder.inbox / file).exists():
+            for each in self.titles[file]:
+                in_file = self.folder.labels_in(self.folder.inbox / file, each)
+                put = self.labels.get(f"{file}#{each}", [])
+                self.labels[f"{file}#{each}"] = [*dict.fromkeys([*in_file, *put])]
+        return file, uid
+
+
 class TestMSProject(ConnectorContract):
     connector = MSProjectConnector
 
@@ -163,3 +187,33 @@ class TestMSProjectTables(ConnectorContract):
     @pytest.fixture
     def world(self, tmp_path: Path) -> World:
         return TableWorld(tmp_path)
+
+
+class TestMSProjectOverwriting(ConnectorContract):
+    connector = MSProjectConnector
+
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> World:
+        return OverwritingWorld(tmp_path)
+
+    def take(self, world: World, collection: str, item: str, *labels: str) -> None:
+        """There is no copy to be made anew without them: the core names what comes off."""
+        self.apply(world, collection, LabelChange(ref(world, item), remove=labels))
+
+    def test_the_input_is_never_changed(self, world: World) -> None:
+        """But as config says."""
+        board = world.new_collection("Board")
+        item = world.new_item(board, "One")
+        before = world.input_of(board)
+        self.put(world, board, item, "pmo-one")
+        assert world.input_of(board) != before
+        self.take(world, board, item, "pmo-one")
+        assert world.input_of(board) == before
+
+    def test_an_outdated_copy_is_said_to_be(self, world: World) -> None:
+        """What a person saved from a file with labels is no new export."""
+        board = world.new_collection("Board")
+        item = world.new_item(board, "One")
+        self.put(world, board, item, "pmo-one")
+        world.edit(item, "Edited")
+        assert not self.pull(world, board).pages[-1].copy_outdated

@@ -17,8 +17,7 @@ from hashlib import sha256
 from typing import IO, BinaryIO, ClassVar
 
 from connectors.errors import InputError
-from connectors.model import LabelChange
-from connectors.msproject.kinds import Labelled
+from connectors.msproject.kinds import Asked, Labelled
 from connectors.msproject.parse import parse_labels
 from connectors.msproject.splice import Edit, escape
 from connectors.msproject.tables.labels import MAX_TEXT, LabelPlan, label_texts, plan_labels
@@ -39,6 +38,7 @@ class Excel:
 
     title: ClassVar[str] = "Excel workbook"
     suffixes: ClassVar[tuple[str, ...]] = (".xlsx", ".xlsm")
+    labels_itself: ClassVar[bool] = True
     wanted: Wanted
     sheet: str
     date_order: str
@@ -73,7 +73,7 @@ class Excel:
         self,
         stream: BinaryIO,
         name: str,
-        changes: Sequence[tuple[str | None, LabelChange]],
+        changes: Asked,
         shown: Mapping[str, tuple[str, ...]],
         label_field: str,
     ) -> Labelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -12,8 +12,7 @@ from typing import BinaryIO, ClassVar
 
 from connectors.base import Notice
 from connectors.errors import InputError
-from connectors.model import LabelChange
-from connectors.msproject.kinds import Labelled
+from connectors.msproject.kinds import Asked, Labelled
 from connectors.msproject.parse import parse_labels
 from connectors.msproject.tables.delimited import DELIMITERS, Encoding, Line, detect_encoding, read_lines
 from connectors.msproject.tables.excel import hash_stream
@@ -49,6 +48,7 @@ class DelimitedText:
 
     title: ClassVar[str] = "CSV"
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".txt", ".tsv")
+    labels_itself: ClassVar[bool] = True
     wanted: Wanted
     encoding: str
     delimiter: str
@@ -92,7 +92,7 @@ class DelimitedText:
         self,
         stream: BinaryIO,
         name: str,
-        changes: Sequence[tuple[str | None, LabelChange]],
+        changes: Asked,
         shown: Mapping[str, tuple[str, ...]],
         label_field: str,
     ) -> Labelled:
