@@ -51,6 +51,11 @@ def as_text(value: object) -> str:
     return str(value)
 
 
+def many(number: int, one: str, several: str | None = None) -> str:
+    """`1 item`, `2 items`, `1,200 items`."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     """A table that fits the terminal; whole cells in even columns when piped."""
     cells = [[" ".join(cell.split()) for cell in row] for row in rows]

@@ -100,7 +100,15 @@ def test_bars_for_what_is_pulled(stuck: Town) -> None:
     assert "… pulling tool" in shown
     assert re.search(r"tool ━+.* 2 items", shown), shown
     shown = bare(on_terminal(stuck, "run", "--full"))
-    assert re.search(r"tool ━{24}\s+2 items\s+[\d,]*(/s)?", shown)
+    assert re.search(r"tool ━{24}\s+2 items\s+([\d,]+/s)?\s+0:\d\d\n", shown)
+
+
+@pytest.mark.parametrize(("items", "told"), [((), "0 items"), ((1,), "1 item ")])
+def test_a_bar_says_what_came(town: Town, items: tuple[int, ...], told: str) -> None:
+    for item in items:
+        town.add(item)
+    bar = bare(on_terminal(town, "run", width=40)).split("… evaluating")[0]
+    assert re.search(rf"\rtool\s+{told}\s*0:\d\d\n", bar), bar
 
 
 def test_json_is_alone_on_stdout_also_on_a_terminal(stuck: Town) -> None:
