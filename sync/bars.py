@@ -14,24 +14,25 @@ from rich.table import Column
 from rich.text import Text
 
 from connectors.base import Cost, Paced
-from sync.output import many
+from sync.wording import many
 
 _ROOMY, _TIGHT = 90, 60
 """Terminals narrower than that get no rates, and no bars."""
 _WORTH_TELLING = 1.0
 """Seconds; shorter waits are how a source keeps its pace."""
+_A_RATE = 3.0
+"""Seconds; before, what a host lets through at once would look like more than it allows."""
 
 
 class Bars:
-    """Drawn on stderr from `with` on; they stay as they are at its end."""
+    """Drawn on the console from `with` on; they stay as they are at its end."""
 
     def __init__(
         self,
         expected: Mapping[str, int | None],
         costs: Mapping[str, Callable[[], Cost | None]],
-        console: Console | None = None,
+        console: Console,
     ) -> None:
-        console = console or Console(stderr=True)
         self._costs, self._expected = costs, expected
         self._drawn = Progress(*self._columns(console.width), console=console, refresh_per_second=4)
         self._tasks = {source: self._drawn.add_task(source, total=total, items=0) for source, total in expected.items()}
@@ -106,6 +107,8 @@ def pace(cost: Cost | None, elapsed: float | None) -> str:
         return ""
     if cost.waiting >= _WORTH_TELLING:
         return f"waits {_clock(cost.waiting)} for its host"
-    if not cost.rate or not elapsed:
+    if not cost.rate:
         return ""
+    if not elapsed or elapsed < _A_RATE:
+        return f"{cost.rate:g} requests/s allowed"
     return f"{cost.requests / elapsed:.1f} of {cost.rate:g} requests/s"

@@ -48,9 +48,11 @@ class Terminal(Watcher):
         self, expected: Mapping[str, int | None], costs: Mapping[str, Callable[[], Cost | None]]
     ) -> Iterator[None]:
         """Bars that stay as they are when all is done. Without colour if `NO_COLOR` is set."""
+        from rich.console import Console
+
         from sync.bars import Bars
 
-        self._bars = Bars(expected, costs)
+        self._bars = Bars(expected, costs, Console(stderr=True))
         with self._bars:
             yield
 

@@ -43,12 +43,17 @@ class File:
         (Host(21, waiting=3723), "waits 1:02:03 for its host"),
         (Host(21, waiting=0.2), "2.1 of 8 requests/s"),
         (Host(21, rate=0), ""),
+        (Host(21, rate=0, waiting=5), "waits 0:05 for its host"),
         (File(21), ""),
         (None, ""),
     ],
 )
 def test_what_the_host_allows(cost: Cost | None, told: str) -> None:
     assert pace(cost, 10.0) == told
+
+
+def test_a_burst_is_no_rate() -> None:
+    assert pace(Host(21), 0.5) == pace(Host(), None) == "8 requests/s allowed"
 
 
 def drawn(draw: Callable[[Bars], None], width: int = 100, expected: int | None = None) -> str:

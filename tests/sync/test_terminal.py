@@ -95,6 +95,18 @@ def test_tables_fit_the_terminal(stuck: Town, width: int) -> None:
         assert any("APP-1" in line for line in lines)
 
 
+@pytest.mark.parametrize("width", [40, 70, 140])
+def test_lines_fit_the_terminal(stuck: Town, width: int) -> None:
+    stuck.unstuck("run")
+    for command in (["run"], ["plan"], ["explain", "APP-1"]):
+        shown = bare(on_terminal(stuck, *command, width=width)).partition("evaluating rules")[2]
+        lines = [line for line in shown.split("\n") if not line.startswith("Rehearsal")]
+        assert max(map(len, lines)) <= width
+        if command[0] != "explain":
+            assert "  + pmo-no-sponsor  APP-1" in shown
+            assert "because nobody sponsors it" in re.sub(r"\s+", " ", shown)
+
+
 def test_bars_for_what_is_pulled(stuck: Town) -> None:
     shown = bare(on_terminal(stuck, "run"))
     assert "… pulling tool" in shown
