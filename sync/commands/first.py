@@ -99,7 +99,7 @@ def _point_on(folder: Path, tools: Sequence[Tool]) -> None:
     ]
     output.say("\nNext:")
     for number, step in enumerate(steps, 1):
-        output.say(f"  {number}. {step}")
+        output.say(f"  {number}. {step}", 6)
 
 
 def example_config() -> str:
