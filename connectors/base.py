@@ -275,6 +275,21 @@ class Cost(Protocol):
 
 
 @runtime_checkable
+class Paced(Cost, Protocol):
+    """A `Cost` that knows how fast its host may be asked, for people who watch a pull. Looked at by another thread."""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that are let through on average; 0 where that is not known."""
+        ...
+
+    @property
+    def waiting(self) -> float:
+        """Seconds until the wait in hand is over, for one's turn or since the host asked for it; 0 if there is none."""
+        ...
+
+
+@runtime_checkable
 class Counting(Protocol):
     """A connector that says what it cost, for the run's summary: every one that goes through `connectors.http` can."""
 

@@ -257,9 +257,10 @@ TABLES: Mapping[str, Described] = {
          "label": _LABEL},
     ),
     "report": Described(
-        "What reports of earlier days showed as stuck.",
+        "What reports of earlier days showed as stuck, and how good outcomes were.",
         {"day": "the local day", "rehearsal": "1 if `UNSTUCK_NOW` set the clock", "made_at": "UTC",
-         "stuck": "`item.id` of each: a JSON list"},
+         "stuck": "`item.id` of each: a JSON list",
+         "grades": "grade of the outcome → open items: a JSON object; null in reports that did not keep it"},
     ),
     "told": Described(
         "What people were told already, so that cron tells it once.",

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from rules.ruleset import Rule
 from sync.plan import Held, Hold, Plan, PlannedChange, in_order
+from sync.wording import many
 
 Why = tuple[Hold, str]
 
@@ -179,10 +180,13 @@ class _Quotas:
         rules = [reason.rule for reason in change.reasons[label]]
         free = next((rule for rule in rules if self._has_room(rule)), None)
         if free is None:
-            return Hold.ROLLOUT, f'rule "{rules[0]}" labels {self._per_run(rules[0])} more item(s) a run'
+            return Hold.ROLLOUT, f'rule "{rules[0]}" labels {self._per_run(rules[0])} more a run'
         person = self.facts.people.get(change.item_id)
         if person is not None and self.spent[person] >= self.facts.budget:
-            return Hold.BUDGET, f"{person} has got {self.facts.budget} label(s) in seven days, and gets more later"
+            return (
+                Hold.BUDGET,
+                f"{person} has got {many(self.facts.budget, 'label')} in seven days, and gets more later",
+            )
         self.used[free] += 1
         if person is not None:
             self.spent[person] += 1

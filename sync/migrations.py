@@ -318,3 +318,9 @@ def m018_initiatives(db: Database) -> None:
         "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "
         "WHERE a.labelled"
     )
+
+
+@migrations()
+def m022_graded_reports(db: Database) -> None:
+    """What a report counted of outcomes, so that later ones can tell how that went, week by week."""
+    db.conn.execute("ALTER TABLE report ADD COLUMN grades TEXT")

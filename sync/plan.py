@@ -11,6 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 from connectors.model import ItemRef
+from sync.wording import mid_sentence
+
+NO_LONGER = "no longer: "
+"""How the reason begins for which a label comes off that rules do not ask for any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ def _change(state: ItemState, add: tuple[str, ...], remove: tuple[str, ...]) -> 
     reasons = {label: state.desired[label] for label in add}
     for label in remove:
         was = state.ours[label]
-        gone = state.exempt.get(label, f"no longer: {was.text[:1].lower()}{was.text[1:]}")
+        gone = state.exempt.get(label, f"{NO_LONGER}{mid_sentence(was.text)}")
         reasons[label] = (Reason(was.rule, gone),)
     return PlannedChange(
         item_id=state.item_id,

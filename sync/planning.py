@@ -17,6 +17,7 @@ from sync.standing import exempt_by_label
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
+from sync.wording import many
 
 Vanished = list[tuple[str, drift.LabelLoss]]
 """Labels that are gone from all their items at once, and where."""
@@ -99,8 +100,8 @@ def _shrunk(report: RunReport) -> list[brakes.Tripped]:
 
 def _unreached(source: str, labels: int) -> str:
     return (
-        f"{source}: {labels} label(s) to take back are where this run got no answer (see above, or the source is "
-        "not in the config any more); they stay: do it again once it answers."
+        f"{source}: {many(labels, 'label')} to take back stayed, as this run got no answer there (see above, "
+        "or the source is not in the config any more); do it again once it answers."
     )
 
 

@@ -152,6 +152,12 @@ class SourcePull:
         self.report = SourceReport(source.name)
         self._open: _Pull | None = None
         self._failed: Collection | None = None
+        self._listed = self._ended = 0
+
+    @property
+    def share(self) -> float:
+        """Of the source's collections, how many had their turn: from 0 to 1."""
+        return self._ended / self._listed if self._listed else 0.0
 
     def cursors(self) -> dict[str, Cursor]:
         """Where the last pull of each collection left off, unless config now reads items differently."""
@@ -165,8 +171,10 @@ class SourcePull:
 
     def take(self, step: Step) -> None:
         """Store one step. What is wrong with it ends its collection's turn, and no other's."""
+        self._ended += isinstance(step, Failed) or (isinstance(step, Came) and step.page is None)
         match step:
             case Listed(collections):
+                self._listed = len(collections)
                 _mention_absent(self.store, self.source, collections, self.terms, self.report)
             case Failed(collection, error):
                 self._fail(collection, error)

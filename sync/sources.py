@@ -84,11 +84,12 @@ def pull_all(
     }
     by_name = {one.source.name: one for one in sources}
     wish.progress(f"pulling {', '.join(pulls)}")
-    with wish.progress.pulling({name: _expected(store, pull) for name, pull in pulls.items()}):
+    expected = {name: _expected(store, pull) for name, pull in pulls.items()}
+    with wish.progress.pulling(expected, {one.source.name: one.cost for one in sources}):
         for name, step in side_by_side(lanes, wish.stopping):
             turns.count(store, by_name[name], clock.now)
             pulls[name].take(step)
-            wish.progress.pulled(name, pulls[name].report.seen)
+            wish.progress.pulled(name, pulls[name].report.seen, pulls[name].share)
     for one in sources:
         lane = lanes[one.source.name]
         one.stuck = lane.stuck

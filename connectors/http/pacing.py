@@ -39,8 +39,10 @@ class Limits:
 
 @dataclass(slots=True)
 class Traffic:
-    """What one source cost so far."""
+    """What one source cost so far, and how fast it may go on."""
 
+    rate: float = 0.0
+    """Requests a second that its host's bucket lets through on average; 0 where that is not known."""
     requests: int = 0
     repeats: int = 0
     """How many of the requests were not the first of their kind."""
@@ -50,6 +52,7 @@ class Traffic:
     """Bytes of bodies, unpacked."""
     waited: float = 0.0
     """Seconds."""
+    _waits_until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, *, requests: int = 0, repeats: int = 0, sent: int = 0, received: int = 0, waited: float = 0) -> None:
@@ -59,6 +62,16 @@ class Traffic:
             self.sent += sent
             self.received += received
             self.waited += waited
+
+    def wait(self, seconds: float) -> None:
+        """A wait begins."""
+        with self._lock:
+            self._waits_until = max(self._waits_until, time.monotonic() + seconds)
+
+    @property
+    def waiting(self) -> float:
+        """Seconds until the longest wait in hand is over."""
+        return max(0.0, self._waits_until - time.monotonic())
 
 
 class Bucket:
@@ -129,6 +142,7 @@ class Patience:
         self._sleep(seconds)
 
     def _sleep(self, seconds: float) -> None:
+        self._traffic.wait(seconds)
         while seconds > 0:
             if self._stopping.is_set():
                 raise BusyError("its turn ended while it waited for the host", NEXT_RUN)

@@ -80,7 +80,7 @@ class Transport(HTTPAdapter):
         stopping: threading.Event,
     ) -> None:
         super().__init__(max_retries=0)
-        self.traffic = Traffic()
+        self.traffic = Traffic(rate=policy.rate)
         self.redact = Redactor(credentials.secrets)
         self._origin, self._credentials, self._writable = origin, credentials, writable
         self._policy, self._limits = policy, limits

@@ -21,12 +21,13 @@ import filelock
 
 from sync import clock as clocks
 from sync import config as configs
-from sync import log
-from sync.commands.shared import short
+from sync import log, output
+from sync.commands.shared import tell_change
 from sync.demo import CONFIG, LOCK, LOG, PLAN, TERMS
 from sync.hosts import is_local
 from sync.stopping import heeded
 from sync.stops import Exit, InvalidStop, LockedStop, UnsafeStop
+from sync.wording import many
 
 if TYPE_CHECKING:
     from sync.demo.company import Company
@@ -45,7 +46,7 @@ def up(folder: Path, seed: int) -> int:
         _point_on(folder, company)
         while stopping.by is None:
             threading.Event().wait(0.1)
-    click.echo(f"Closed. `unstuck demo {shlex.quote(str(folder))}` opens it again as it was.")
+    output.say(f"Closed. `unstuck demo {shlex.quote(str(folder))}` opens it again as it was.")
     return Exit.FINE
 
 
@@ -62,10 +63,10 @@ def tick(folder: Path, days: int) -> int:
 
 
 def _tell_days(folder: Path, said: Sequence[str], now: datetime, days: int) -> int:
-    click.echo(f"{days} day(s) went by; it is {now:%A, %d %B %Y}.")
+    output.say(f"{many(days, 'day')} went by; it is {now:%A, %d %B %Y}.")
     for sentence in said:
-        click.echo(f"  {sentence}.")
-    click.echo("\nSo these labels come and go:")
+        output.say(f"  {sentence}.")
+    output.say("\nSo these labels come and go:")
     code = _labels(folder, now)
     click.echo(f"\nTo look around: export {clocks.VARIABLE}={_text(now)}")
     return code
@@ -124,8 +125,8 @@ def _knock(folder: Path, days: int) -> dict[str, Any]:
 
 def _first_runs(folder: Path, now: datetime) -> int:
     """New rules are seen before they write: so one run looks, and the next writes."""
-    click.echo("A made-up company, with its work in Jira, Trello, Smartsheet, monday.com and Microsoft Project.")
-    click.echo("First a look, as new rules are seen before they write; then these labels are put on:\n")
+    output.say("A made-up company, with its work in Jira, Trello, Smartsheet, monday.com and Microsoft Project.")
+    output.say("First a look, as new rules are seen before they write; then these labels are put on:\n")
     _said(folder, now, "run", "--plan-only", "--json")
     return _labels(folder, now, most=_SHOWN)
 
@@ -170,23 +171,23 @@ def _tell_plan(plan: Mapping[str, Any], most: int | None) -> None:
             _tell_change(change)
     more = {source: number - most for source, number in told.items() if most is not None and number > most}
     if more:
-        click.echo(f"  … and on {', '.join(f'{number} more in {source}' for source, number in more.items())}")
+        output.say(f"  … and on {', '.join(f'{number} more in {source}' for source, number in more.items())}")
     for held in plan["held"]:
-        click.echo(f"  o {held['label']}  {held['source']} {held['key']}  held back: {held['why']}")
+        output.say(f"  o {held['label']}  {held['source']} {held['key']}  held back: {held['why']}", 6)
 
 
 def _tell_change(change: Mapping[str, Any]) -> None:
-    for reason in change["reasons"]:
-        sign = "+" if reason["label"] in change["add"] else "-"
-        title = short(change["title"])
-        click.echo(f'  {sign} {reason["label"]}  {change["source"]} {change["key"]}  "{title}"  {reason["reason"]}')
+    where = f"{change['source']} {change['key']}"
+    for label in (*change["add"], *change["remove"]):
+        why = [reason["reason"] for reason in change["reasons"] if reason["label"] == label]
+        tell_change("+" if label in change["add"] else "-", label, where, change["title"], why)
 
 
 def _tell_summary(summary: Mapping[str, Any]) -> None:
     written = summary["written"]
-    click.echo(
-        f"\n{summary['findings']} finding(s) on {summary['considered']} item(s). "
-        f"Written: {written['items']} item(s), +{written['added']} -{written['removed']} label(s)."
+    output.say(
+        f"\n{many(summary['findings'], 'finding')} on {many(summary['considered'], 'item')}. "
+        f"Written: {many(written['items'], 'item')}, +{written['added']} -{written['removed']} labels."
     )
     for sentence in [*summary["problems"], *(brake["why"] for brake in summary["brakes"])]:
         log.say(sentence, "problem", "error")

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-import click
-
 from connectors.errors import ConnectorError
 from rules import loader
 from rules import schema as rule_schema
 from rules.table import INITIATIVE
-from sync import beginning, exemptionfiles, schema, turns
+from sync import beginning, exemptionfiles, output, schema, turns
 from sync import clock as clocks
 from sync import config as configs
 from sync.beginning import Tool
@@ -33,6 +31,7 @@ from sync.sources import make
 from sync.stops import Exit, InvalidStop
 from sync.store import damage
 from sync.today import today
+from sync.wording import many
 
 CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
 """Where the shipped files say that editors find their schemas."""
@@ -57,9 +56,9 @@ def welcome(path: Path | None, help_text: str) -> None:
     try:
         found = configs.find(path)
     except InvalidStop:
-        click.echo(FIRST_PAGE)
+        output.say(FIRST_PAGE)
     else:
-        click.echo(f"{help_text}\n\nThe config is {found}. See how things stand with `unstuck status`.")
+        output.say(f"{help_text}\n\nThe config is {found}. See how things stand with `unstuck status`.")
 
 
 def init(folder: Path, named: Sequence[str], settings: Sequence[str]) -> None:
@@ -83,7 +82,7 @@ def init(folder: Path, named: Sequence[str], settings: Sequence[str]) -> None:
             (folder / file).write_text(schema.as_text(made), encoding="utf-8")
     except OSError as error:
         raise InvalidStop(f"{folder}: cannot be written to ({error.strerror}); name another folder.") from error
-    click.echo(f"Wrote {folder / 'config.toml'} and {folder / 'rules.d'}.")
+    output.say(f"Wrote {folder / 'config.toml'} and {folder / 'rules.d'}.")
     _point_on(folder, tools)
 
 
@@ -99,9 +98,9 @@ def _point_on(folder: Path, tools: Sequence[Tool]) -> None:
         "unstuck check --live    and do the tools agree: credentials, permissions, fields?",
         "unstuck run             the first plan; nothing is written into a tool",
     ]
-    click.echo("\nNext:")
+    output.say("\nNext:")
     for number, step in enumerate(steps, 1):
-        click.echo(f"  {number}. {step}")
+        output.say(f"  {number}. {step}", 6)
 
 
 def example_config() -> str:
@@ -118,16 +117,16 @@ def check(path: Path | None, live: bool) -> int:
     today(config, clocks.read().now)
     for source in config.sources.values():
         make(source, writable=False).close()
-    click.echo(f"{config.path}: fine, {len(config.sources)} source(s).")
+    output.say(f"{config.path}: fine, {many(len(config.sources), 'source')}.")
     for sentence in turns.too_often(config.sources.values()):
-        click.echo(f"{sentence} (warning)")
+        output.say(f"{sentence} (warning)")
     warn(ruleset, config)
-    click.echo(f"Rules: {len(ruleset.rules)} in {len(ruleset.files)} file(s), fine.")
+    output.say(f"Rules: {len(ruleset.rules)} in {many(len(ruleset.files), 'file')}, fine.")
     exemptions = exemptionfiles.read(config, ruleset, clocks.read().now)
     for ended in exemptions.ended:
-        click.echo(f"No exemption any more: {ended.about}, {ended}.")
+        output.say(f"No exemption any more: {ended.about}, {ended}.")
     if config.exemptions:
-        click.echo(f"Exemptions: {len(exemptions.entries)} in force, fine.")
+        output.say(f"Exemptions: {len(exemptions.entries)} in force, fine.")
     _check_store(config)
     return _check_live(config) if live else Exit.FINE
 
@@ -142,14 +141,14 @@ def _check_store(config: Config) -> None:
             f"it; uninstall {library.__name__.split('.')[0]} from this environment."
         )
     if not config.store.exists():
-        click.echo(f"Store: {config.store} will be made by the first run.")
+        output.say(f"Store: {config.store} will be made by the first run.")
         return
     with opened_store(config, create=False) as store:
         wrong = damage(store.connection)
         if wrong is not None:
             raise InvalidStop(f"{config.store}: is damaged ({wrong}); restore it from a backup.")
         items = store.value("SELECT count(*) FROM item WHERE source <> ?", (INITIATIVE,))
-        click.echo(f"Store: {config.store} is sound, {items} item(s).")
+        output.say(f"Store: {config.store} is sound, {many(items, 'item')}.")
 
 
 def _check_live(config: Config) -> int:
@@ -159,8 +158,8 @@ def _check_live(config: Config) -> int:
             with asked(config, source, writable=False) as connector:
                 for notice in connector.check():
                     failed = failed or notice.level == "problem"
-                    click.echo(redacted(f"{source.name}: {notice.level}: {notice.text}"))
+                    output.say(redacted(f"{source.name}: {notice.level}: {notice.text}"))
         except ConnectorError as error:
             failed = True
-            click.echo(redacted(f"{source.name}: problem: {error}."))
+            output.say(redacted(f"{source.name}: problem: {error}."))
     return Exit.PARTLY if failed else Exit.FINE

@@ -12,6 +12,7 @@ from sync import output, trees
 from sync.commands.shared import looking, short
 from sync.stops import InvalidStop
 from sync.store import Store
+from sync.wording import many
 
 
 def links(path: Path | None, key: str | None, form: str) -> None:
@@ -50,7 +51,7 @@ def _lines(tree: Mapping[str, Any]) -> Iterator[str]:
     if tree["initiative"] is None:
         yield "In no initiative."
     else:
-        finished = "" if tree["finished"] is None else f", {tree['finished']} of {tree['items']} item(s) done"
+        finished = "" if tree["finished"] is None else f", {tree['finished']} of {many(tree['items'], 'item')} done"
         category = str(tree["status_category"] or "status unknown").replace("_", " ")
         yield f'{tree["initiative"]}  "{short(tree["title"])}"  {category}{finished}'
     rows = [*_rows(tree["members"], 1)]

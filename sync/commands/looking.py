@@ -33,6 +33,7 @@ from sync.findings import last_counts
 from sync.stops import Exit
 from sync.store import Store
 from sync.today import today
+from sync.wording import many
 
 _ITEM_COLUMNS = (
     "source", "native_id", "key", "title", "url", "type", "project", "collection", "parent_key", "status",
@@ -98,10 +99,11 @@ def explain(path: Path | None, key: str, form: str) -> None:
         )  # fmt: skip
         return
     for item, answers, labels in told:
-        click.echo(f'{item["key"]}  "{item["title"]}"  ({item["source"]})')
-        click.echo(explaining.as_text(item["key"], answers))
+        output.say(f'{item["key"]}  "{item["title"]}"  ({item["source"]})')
+        for line in explaining.as_text(item["key"], answers).split("\n"):
+            output.say(line, 7)
         for label in labels:
-            click.echo(f"{label['label']}: {label['state']}")
+            output.say(f"{label['label']}: {label['state']}")
 
 
 def _with_initiatives(store: Store, key: str) -> list[dict[str, Any]]:
@@ -143,12 +145,12 @@ def status(path: Path | None, form: str) -> int:
 
 
 def _tell_status(state: Mapping[str, Any], counts: Sequence[RuleCount]) -> None:
-    click.echo(f"Store: {state['store']}\n")
+    output.say(f"Store: {state['store']}\n")
     columns = ("source", "system", "collections", "items", "oldest_data", "newest_data", "pulled_at", "problem")
     output.table([[output.as_text(row[name]) for name in columns] for row in state["sources"]], columns)
-    click.echo(
-        f"\n{state['findings']} finding(s), {state['labels']} label(s) put on by us, {state['vetoes']} veto(es), "
-        f"{state['unsettled']} write(s) without a result.\n"
+    output.say(
+        f"\n{many(state['findings'], 'finding')}, {many(state['labels'], 'label')} put on by us, "
+        f"{many(state['vetoes'], 'veto', 'vetoes')}, {many(state['unsettled'], 'write')} without a result.\n"
     )
     _tell_rules(state)
     tell_unknown(counts)
@@ -156,12 +158,14 @@ def _tell_status(state: Mapping[str, Any], counts: Sequence[RuleCount]) -> None:
     output.table([[output.as_text(run[name]) for name in shown] for run in state["runs"]], shown)
     waiting, brakes = state["waiting"], state["brakes"]
     if waiting["items"] or waiting["held"]:
-        click.echo(f"\nWaiting: changes on {waiting['items']} item(s), {waiting['held']} label(s) held back.")
+        output.say(
+            f"\nWaiting: changes on {many(waiting['items'], 'item')}, {many(waiting['held'], 'label')} held back."
+        )
     if brakes:
-        click.echo(f"\nThe last brake tripped in run {brakes['run']}, {brakes['at']}: {', '.join(brakes['names'])}.")
+        output.say(f"\nThe last brake tripped in run {brakes['run']}, {brakes['at']}: {', '.join(brakes['names'])}.")
     for source in state["sources"]:
         if source["away_since"]:
-            click.echo(f"\n{source['source']}: away since {source['away_since']}: {source['problem']}")
+            output.say(f"\n{source['source']}: away since {source['away_since']}: {source['problem']}")
         for sentence in source["worries"]:
             log.say(sentence, "stale", source=source["source"])
 
@@ -180,13 +184,13 @@ def _tell_rules(state: Mapping[str, Any]) -> None:
         click.echo("")
     for row in rows:
         if row["paused_since"]:
-            click.echo(f"Rule {row['rule']} is paused; `unstuck rules resume {row['rule']}` lets it go on.\n")
+            output.say(f"Rule {row['rule']} is paused; `unstuck rules resume {row['rule']}` lets it go on.\n")
     held = [f"{number} {kind}" for kind, number in state["held"].items() if number]
     exempt = state["exemptions"]
     if held or exempt["items"] or exempt["entries"]:
-        click.echo(
+        output.say(
             f"Held back in the last run: {', '.join(held) or 'nothing'}. "
-            f"Exempt: {exempt['items']} item(s) by label, {exempt['entries']} by file.\n"
+            f"Exempt: {many(exempt['items'], 'item')} by label, {exempt['entries']} by file.\n"
         )
 
 
@@ -253,7 +257,7 @@ def backup(path: Path | None, file: Path) -> None:
     config = configs.load(configs.find(path), secrets=False)
     size = back_up(config.store, file)
     if sys.stdout.isatty() or sys.stderr.isatty():
-        click.echo(f"Wrote {file}, {size / 2**20:.1f} MiB, and checked it.")
+        output.say(f"Wrote {file}, {size / 2**20:.1f} MiB, and checked it.")
 
 
 def export(path: Path | None, folder: Path, source: str | None) -> None:
@@ -264,7 +268,7 @@ def export(path: Path | None, folder: Path, source: str | None) -> None:
         only_source(config, source)
         done = parquet.export(store, folder, clocks.read().now, source)
     if sys.stdout.isatty() or sys.stderr.isatty():
-        click.echo(f"Wrote {done.written} file(s) below {folder}; {done.unchanged} were as they should be.")
+        output.say(f"Wrote {many(done.written, 'file')} below {folder}; {done.unchanged} were as they should be.")
 
 
 def connectors(form: str) -> None:

@@ -66,7 +66,7 @@ def _make(
         told = gather.gather(config, ruleset, store, clock, since)
         content = writing.render(told, form)
         give(content)
-        earlier.remember(store, clock, told.made_at.date(), (row.id for row in told.stuck))
+        earlier.remember(store, clock, told.made_at.date(), (row.id for row in told.stuck), told.all.grades)
     return len(content)
 
 

@@ -29,14 +29,16 @@ from sync.commands.shared import (
     opened_store,
     rehearsal_note,
     rule_files,
-    short,
+    tell_change,
     warn,
 )
 from sync.compare import Comparison, compare
 from sync.config import Config
+from sync.plan import NO_LONGER
 from sync.stops import Exit, InvalidStop
 from sync.today import today
 from sync.watching import watcher
+from sync.wording import many, mid_sentence
 
 
 def _rules_for(path: Path | None, names: Sequence[Path]) -> tuple[RuleSet, Config | None]:
@@ -64,7 +66,9 @@ def rules_check(path: Path | None, files: Sequence[Path]) -> int:
     """All mistakes (as `InvalidStop`), then what is worth a look."""
     ruleset, config = _rules_for(path, files)
     warnings = warn(ruleset, config)
-    click.echo(f"{len(ruleset.rules)} rule(s) in {len(ruleset.files)} file(s), {warnings} warning(s).")
+    click.echo(
+        f"{many(len(ruleset.rules), 'rule')} in {many(len(ruleset.files), 'file')}, {many(warnings, 'warning')}."
+    )
     return Exit.FINE
 
 
@@ -106,7 +110,7 @@ def _test_edges(ruleset: RuleSet, terms: selftest.Terms, rows: Sequence[Case]) -
     unnoticed = edge.unnoticed(ruleset, terms, tuple(rows))
     for each in unnoticed:
         click.echo(str(each))
-    click.echo(f"{len(unnoticed)} threshold(s) that no test holds in place")
+    click.echo(f"{many(len(unnoticed), 'threshold')} that no test holds in place")
     return Exit.PARTLY if unnoticed else Exit.FINE
 
 
@@ -164,8 +168,9 @@ def rules_diff(path: Path | None, old: str, new: str, form: str) -> int:
 
 def _tell_comparison(comparison: Comparison) -> None:
     for each in comparison.differences:
-        sign, why = ("+", each.reason) if each.action == "add" else ("-", f"no longer: {each.reason}")
-        click.echo(f'{sign} {each.label}  {each.key}  "{short(each.title)}"  {why}')
+        puts_on = each.action == "add"
+        why = each.reason if puts_on else f"{NO_LONGER}{mid_sentence(each.reason)}"
+        tell_change("+" if puts_on else "-", each.label, each.key, each.title, [why])
     for sentence in comparison.failures:
         log.say(sentence, "problem")
     if not comparison.differences:
@@ -175,7 +180,7 @@ def _tell_comparison(comparison: Comparison) -> None:
     output.emit(
         [rule.as_json() for rule in comparison.rules], ("rule", "before", "after", "add", "remove"), "table", ""
     )
-    click.echo(f"\n{comparison.items} item(s) would change.")
+    click.echo(f"\n{many(comparison.items, 'item')} would change.")
 
 
 def rules_backtest(path: Path | None, names: Sequence[str], since: date, until: date | None, form: str) -> int:
@@ -211,14 +216,14 @@ def _tell_backtest(result: Backtest) -> None:
     output.emit(result.rules, ("rule", "items", "add", "remove", "most"), "table", "")
     flapping = result.flapping
     if flapping:
-        click.echo(f"\n{len(flapping)} label(s) came back after they had been taken off:")
+        click.echo(f"\n{many(len(flapping), 'label')} came back after being taken off:")
         output.emit(flapping[:_MOST_FLAPPING], ("source", "key", "label", "times", "title"), "table", "")
-    click.echo(f"\n{result.items} item(s) would have got a label from {result.since} to {result.until}.")
+    click.echo(f"\n{many(result.items, 'item')} would have got a label from {result.since} to {result.until}.")
     first = result.days[0]
     if first.unclear:
         click.echo(
-            f"On {first.day} history does not tell the status of {first.unclear} of {first.considered} item(s): "
-            "rules that ask for it leave them alone."
+            f"On {first.day} history does not tell the status of {first.unclear} of {many(first.considered, 'item')}, "
+            "which rules that ask for it leave alone."
         )
     if result.todays:
         click.echo(f"The store keeps no history of {', '.join(result.todays)}: every day is given today's value.")

@@ -24,7 +24,7 @@ from sync.commands.shared import (
     opened_store,
     rehearsal_note,
     rule_files,
-    short,
+    tell_change,
     tell_unknown,
 )
 from sync.config import Config
@@ -38,6 +38,7 @@ from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
 from sync.watching import watcher
+from sync.wording import many
 
 
 def run(
@@ -92,7 +93,7 @@ def run_and_tell(
     monitoring.after(config, report)
     watching = sys.stdout.isatty() or sys.stderr.isatty()
     if as_json or watching or _needs_a_person(report, shown):
-        _tell(report, as_json, report.problems if watching else report.news)
+        _tell(report, as_json, report.problems if watching else report.news, hint=_HINTS.get(wish.command, ""))
     written = report.stopped is not None or reporting.after(config, ruleset)
     return report.exit_code or (Exit.FINE if written else Exit.PARTLY)
 
@@ -106,32 +107,49 @@ def _needs_a_person(report: RunReport, shown: str | None) -> bool:
     return bool(report.news or report.notices or report.tripped or waits or people_first)
 
 
-def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = None) -> None:
+_HINTS = {"run": "; `unstuck run --apply` writes them"}
+"""By command: how to go on from what was only planned."""
+
+
+def _tell(report: RunReport, as_json: bool, problems: Sequence[str] | None = None, *, hint: str = "") -> None:
     """The summary; for people with these problems, or all."""
     if as_json:
         output.emit_json(report.as_json())
         return
     rehearsal_note(report.clock)
     for source in report.sources:
-        click.echo(
-            f"{source.source}: {len(source.fresh)} collection(s), {source.seen} item(s) read, {source.changed} changed"
-            + (f", {source.vanished} gone" if source.vanished else "")
-            + _cost(source)
+        output.say(
+            f"{source.source}: {many(len(source.fresh), 'collection')}, {many(source.seen, 'item')} read, "
+            f"{source.changed:,} changed" + (f", {source.vanished:,} gone" if source.vanished else "") + _cost(source)
         )
     for sentence in report.waiting:
-        click.echo(sentence)
-    click.echo(f"{report.findings} finding(s) on {report.plan.considered} item(s).")
+        output.say(sentence)
+    output.say(f"{many(report.findings, 'finding')} on {many(report.plan.considered, 'item')}.")
     tell_unknown(report.counts)
     _tell_plan(report.plan, is_all=not report.unused)
     for label in report.unused:
-        click.echo(f"  x {label.label.name}  {label.collection.name}  deleted there, if nothing carries it: we made it")
+        output.say(
+            f"  x {label.label.name}  {label.collection.name}  deleted there, if nothing carries it: we made it", 6
+        )
     if report.applied and not report.tripped:
         written = report.written
-        copies = f", {written.copies} labelled copies" if written.copies else ""
-        deleted = f", {written.deleted} label(s) deleted" if written.deleted else ""
-        click.echo(f"Written: {written.items} item(s), +{written.added} -{written.removed} label(s){copies}{deleted}.")
+        copies = f", {many(written.copies, 'labelled copy', 'labelled copies')}" if written.copies else ""
+        deleted = f", {many(written.deleted, 'label')} deleted" if written.deleted else ""
+        output.say(f"Written: {_on_and_off(written.items, written.added, written.removed)}{copies}{deleted}.")
+    elif not report.plan.empty:
+        output.say(f"Planned: {_of(report.plan)}{'' if report.tripped else hint}.")
     _tell_held(report)
     _tell_troubles(report, report.problems if problems is None else problems)
+
+
+def _on_and_off(items: int, on: int, off: int) -> str:
+    """`2 items, +3 -0 labels`."""
+    return f"{many(items, 'item')}, +{on:,} -{off:,} labels"
+
+
+def _of(plan: Plan) -> str:
+    on, off = sum(len(each.add) for each in plan.changes), sum(len(each.remove) for each in plan.changes)
+    return _on_and_off(len(plan.changes), on, off)
 
 
 def _cost(source: SourceReport) -> str:
@@ -139,37 +157,36 @@ def _cost(source: SourceReport) -> str:
     if source.requests is None or source.bytes is None:
         return ""
     size = f"{source.bytes / 1e6:.1f} MB" if source.bytes >= 1e6 else f"{source.bytes / 1e3:.0f} kB"
-    return f"; {source.requests} request(s), {size}"
+    return f"; {many(source.requests, 'request')}, {size}"
 
 
 def _tell_plan(plan: Plan, *, is_all: bool = True) -> None:
     if plan.empty and is_all:
-        click.echo("Nothing to change.")
+        output.say("Nothing to change.")
     for change in plan.changes:
-        for sign, labels in (("+", change.add), ("-", change.remove)):
-            for label in labels:
-                why = "; ".join(reason.text for reason in change.reasons[label])
-                shown = toned(f"{sign} {label}", "green" if sign == "+" else "yellow", sys.stdout)
-                click.echo(f'  {shown}  {change.key}  "{short(change.title)}"  {why}')
+        for label in (*change.add, *change.remove):
+            why = [reason.text for reason in change.reasons[label]]
+            tell_change("+" if label in change.add else "-", label, change.key, change.title, why)
     for source, collection in plan.copies:
-        click.echo(f"  = {source}: the labelled copy of {collection} is made anew from the changed input")
+        output.say(f"  = {source}: the labelled copy of {collection} is made anew from the changed input", 6)
     for held in plan.held:
-        shown = toned(f"o {held.label}", "bright_black", sys.stdout)
-        click.echo(f"  {shown}  {held.key}  held back: {held.why}")
+        shown = f"o {held.label}"
+        line = output.hang(f"  {shown}  {held.key}  held back: {held.why}")
+        click.echo(line.replace(shown, toned(shown, "bright_black", sys.stdout), 1))
 
 
 def _tell_held(report: RunReport) -> None:
     """Why labels stay as they are, counted; and what exempts, and which rules are paused."""
     kinds = [f"{number} {kind}" for kind, number in counted(report.held).items() if number]
     if kinds:
-        click.echo(f"Held back: {', '.join(kinds)}.")
+        output.say(f"Held back: {', '.join(kinds)}.")
     entries = len(report.exemptions.entries)
     if report.exempt_items or entries:
-        click.echo(f"Exempt: {report.exempt_items} item(s) by label, {entries} by file.")
+        output.say(f"Exempt: {many(report.exempt_items, 'item')} by label, {entries} by file.")
     for held in report.written.held:
-        click.echo(f"  o {held.label}  {held.key}  not put on: {held.why}")
+        output.say(f"  o {held.label}  {held.key}  not put on: {held.why}", 6)
     for ended in report.exemptions.ended:
-        click.echo(f"No exemption any more: {ended.about}, {ended}.")
+        output.say(f"No exemption any more: {ended.about}, {ended}.")
     for pause in report.pauses:
         log.say(f"{pause.sentence[0].upper()}{pause.sentence[1:]}", "rule_paused", rule=pause.rule)
 
@@ -203,9 +220,9 @@ def plan(path: Path | None, output_file: Path | None, source: str | None, form: 
         _tell_plan(report.plan)
         _tell_held(report)
         if not report.plan.empty:
-            click.echo(f"Plan {report.plan.sha}.")
+            output.say(f"Plan {report.plan.sha}: {_of(report.plan)}.")
         if output_file is not None:
-            click.echo(f"Saved to {output_file}. Tick rows in `approve`, then `unstuck apply {output_file}`.")
+            output.say(f"Saved to {output_file}. Tick rows in `approve`, then `unstuck apply {output_file}`.")
     _tell_troubles(report, report.problems)
     return report.exit_code
 
@@ -280,9 +297,9 @@ def _tell_undone(report: RunReport, aim: Aim) -> None:
     if report.plan.empty:
         return
     if not report.applied:
-        click.echo(f"Nothing was written; take this back with `unstuck undo {aim.run_id} --apply`.")
+        output.say(f"Nothing was written; take this back with `unstuck undo {aim.run_id} --apply`.")
     elif any(change.add for change in report.plan.changes):
-        click.echo("Mend the rules before the next run: it takes off again what they do not ask for.")
+        output.say("Mend the rules before the next run: it takes off again what they do not ask for.")
 
 
 def retire(path: Path | None, source: str | None, apply_: bool, force: Sequence[str], as_json: bool) -> int:
@@ -293,7 +310,7 @@ def retire(path: Path | None, source: str | None, apply_: bool, force: Sequence[
         report = take_back(config, store, clocks.read(), heeding, takeback.retiring(store.connection, source))
     _tell(report, as_json)
     if not as_json and (report.unused or not report.plan.empty):
-        click.echo(
+        output.say(
             "Take `unstuck run` out of cron now, or it labels again."
             if report.applied
             else "Nothing was written; take these labels off with `unstuck retire --apply`."

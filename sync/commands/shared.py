@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -15,11 +16,14 @@ from rules.engine import RuleCount
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
-from sync import log
+from sync import log, output
+from sync.colour import toned
 from sync.config import Config
+from sync.plan import NO_LONGER
 from sync.stops import InvalidStop
 from sync.store import Store, open_store, sqlite_in_words
 from sync.today import today
+from sync.wording import many, mid_sentence
 
 
 def load(path: Path | None, *, secrets: bool = True, tests: bool = False) -> tuple[Config, RuleSet]:
@@ -74,6 +78,19 @@ def short(title: str, most: int = 60) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def tell_change(sign: Literal["+", "-"], label: str, where: str, title: str, reasons: Sequence[str]) -> None:
+    """One label of a diff, what it goes onto (`+`) or off (`-`), and why."""
+    line = output.hang(f'  {sign} {label}  {where}  "{short(title)}"  {because(reasons)}')
+    change = f"{sign} {label}"
+    click.echo(line.replace(change, toned(change, "green" if sign == "+" else "yellow", sys.stdout), 1))
+
+
+def because(reasons: Sequence[str]) -> str:
+    """Why a label goes on or off, as it stands behind the item."""
+    why = "; ".join(mid_sentence(reason) for reason in reasons)
+    return why if why.startswith(NO_LONGER) else f"because {why}"
+
+
 @contextmanager
 def looking(path: Path | None) -> Iterator[tuple[Config, Store]]:
     """A store to look at, with `work_item` as of now."""
@@ -102,22 +119,34 @@ def warn(ruleset: RuleSet, config: Config | None) -> int:
             longest[source.name] = can.label_max_length
     warnings = loader.lint(ruleset, forbidden, longest)
     for warning in warnings:
-        click.echo(f"{warning} (warning)")
+        output.say(f"{warning} (warning)")
     return len(warnings)
+
+
+_NAMED = 3
+"""So many rules of those that share an answer are named to people; JSON has all."""
 
 
 def tell_unknown(counts: Iterable[RuleCount]) -> None:
     """Which rules could not tell about some items, if any: silence would look like "all is well"."""
-    alike: dict[str, list[str]] = {}
+    alike: dict[tuple[int, int], list[str]] = {}
     for count in counts:
         if count.unknown:
-            alike.setdefault(f"{count.unknown} of {count.considered}", []).append(count.rule)
-    if alike:
-        unsure = "; ".join(f"{', '.join(rules)} on {share}" for share, rules in alike.items())
-        click.echo(
-            f"Unknown, and so without a label: {unsure} item(s). Their tool does not answer what the rule "
-            "asks, or the config maps no field to it; `unstuck explain KEY` says which."
-        )
+            alike.setdefault((count.unknown, count.considered), []).append(count.rule)
+    if not alike:
+        return
+    intro = "Unknown, and so without a label, as the tool does not tell, or the config maps no field to it:"
+    output.say(intro, 2)
+    for (unknown, considered), rules in sorted(alike.items(), reverse=True):
+        output.say(f"  ? {_named(rules)}  on {unknown:,} of {many(considered, 'item')}", 6)
+    output.say("  `unstuck explain KEY` says what is unknown of an item.", 2)
+
+
+def _named(rules: Sequence[str]) -> str:
+    """`a, b, c and 5 more rules`; all, where that would leave out one."""
+    if len(rules) <= _NAMED + 1:
+        return ", ".join(rules)
+    return f"{', '.join(rules[:_NAMED])} and {len(rules) - _NAMED} more rules"
 
 
 def items_named(store: Store, key: str, *, required: bool = True) -> list[dict[str, Any]]:

@@ -12,12 +12,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sync.report.model import PERCENTILES, Aging, Group, Row, Week
+from sync.report.model import BANDS, PERCENTILES, Aging, Group, Row, Week
 from sync.report.plotting import Style, pygal
 
 OLDEST = 0.08
 """Of the dots, where not all items are shown: the oldest items, whoever is in between."""
-_BANDS = ("measured", "weak", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def outcomes(groups: Sequence[Group]) -> Draw:
         )
         chart.y_labels = [{"label": f"{ticked:,}", "value": ticked} for ticked in _ticks(top)]
         chart.x_labels = [group.name for group in shown]
-        for band in (*_BANDS, "unknown"):
+        for band in BANDS:
             chart.add(band, [group.bands[band] for group in shown])
         return chart
 
@@ -210,17 +209,24 @@ def _named_lines(root: Any, lines: Mapping[int, int]) -> Any:
 def weeks(trend: Sequence[Week], names: Sequence[str]) -> Draw:
     """Some numbers of each week, side by side."""
     top = max(1, *(getattr(week, name) or 0 for week in trend for name in names))
+    return _by_week(pygal.Bar, trend, {name: [getattr(week, name) for week in trend] for name in names}, top)
 
+
+def outcomes_by_week(trend: Sequence[Week]) -> Draw:
+    """How many open items each week ended with, by how good their outcome was."""
+    top = max(1, *(sum(week.bands.values()) for week in trend))
+    return _by_week(pygal.StackedBar, trend, {band: [week.bands.get(band) for week in trend] for band in BANDS}, top)
+
+
+def _by_week(kind: Any, trend: Sequence[Week], series: Mapping[str, Sequence[int | None]], top: int) -> Draw:
     def draw(size: Size) -> Any:
-        chart = pygal.Bar(
-            **_options(size, 240), show_x_guides=False, show_minor_x_labels=False, range=(0, top), spacing=4
-        )
+        chart = kind(**_options(size, 240), show_x_guides=False, show_minor_x_labels=False, range=(0, top), spacing=4)
         chart.y_labels = [{"label": f"{ticked:,}", "value": ticked} for ticked in _ticks(top)]
         chart.x_labels = [f"{week.monday.day} {week.monday:%b}" for week in trend]
         every = 1 if size is WIDE else 3
         chart.x_labels_major = chart.x_labels[::-every][::-1]
-        for name in names:
-            chart.add(name, [getattr(week, name) for week in trend])
+        for name, numbers in series.items():
+            chart.add(name, numbers)
         return chart
 
     return draw

@@ -1,4 +1,4 @@
-"""What reports of earlier days showed as stuck, so that the next can tell what got un-stuck.
+"""What reports of earlier days showed: as stuck, so that the next can tell what got un-stuck, and of outcomes' grades.
 
 One is remembered for each day, the last one, and no more than `KEPT` of them. Rehearsals compare with rehearsals only.
 """
@@ -6,7 +6,7 @@ One is remembered for each day, the last one, and no more than `KEPT` of them. R
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,7 +14,8 @@ from rules.table import moment
 from sync.clock import Clock
 from sync.store import Store
 
-KEPT = 60
+KEPT = 90
+"""One a day for the weeks of a trend, and some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,27 @@ def before(store: Store, clock: Clock, day: date, *, including: bool) -> Earlier
     return Earlier(date.fromisoformat(row[0]), json.loads(row[1])) if row else None
 
 
-def remember(store: Store, clock: Clock, day: date, stuck: Iterable[int]) -> None:
-    """Remember what is stuck on this day, in place of an earlier report of the same day."""
+def grades(store: Store, clock: Clock, day: date) -> dict[date, Mapping[str, int]]:
+    """By the day of each report before `day` that kept it, the earliest first: how many open items had each grade."""
+    rows = store.connection.execute(
+        "SELECT day, grades FROM report WHERE rehearsal = ? AND day < ? AND grades IS NOT NULL ORDER BY day",
+        (int(clock.rehearsal), day.isoformat()),
+    )
+    return {date.fromisoformat(day): json.loads(counted) for day, counted in rows}
+
+
+def remember(store: Store, clock: Clock, day: date, stuck: Iterable[int], graded: Mapping[str, int]) -> None:
+    """Remember what is stuck on this day, and how many open items have each grade, for its last report alone."""
     with store.transaction() as connection:
         connection.execute(
-            "INSERT INTO report (day, rehearsal, made_at, stuck) VALUES (?, ?, ?, ?) ON CONFLICT (day, rehearsal) "
-            "DO UPDATE SET made_at = excluded.made_at, stuck = excluded.stuck",
-            (day.isoformat(), int(clock.rehearsal), moment(clock.now), json.dumps(sorted(stuck))),
-        )
+            "INSERT INTO report (day, rehearsal, made_at, stuck, grades) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (day, rehearsal) DO UPDATE SET made_at = excluded.made_at, stuck = excluded.stuck, "
+            "grades = excluded.grades",
+            (
+                day.isoformat(), int(clock.rehearsal), moment(clock.now), json.dumps(sorted(stuck)),
+                json.dumps(dict(graded)),
+            ),
+        )  # fmt: skip
         connection.execute(
             "DELETE FROM report WHERE rehearsal = ?1 AND day NOT IN "
             "(SELECT day FROM report WHERE rehearsal = ?1 ORDER BY day DESC LIMIT ?2)",

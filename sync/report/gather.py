@@ -19,7 +19,6 @@ from sync.config import Config
 from sync.report import earlier
 from sync.report.links import safe
 from sync.report.model import (
-    BANDS,
     PERCENTILES,
     Aging,
     Column,
@@ -32,6 +31,7 @@ from sync.report.model import (
     Unstuck,
     Veto,
     Week,
+    in_bands,
     percentiles,
 )
 from sync.standing import exempt_by_label
@@ -59,20 +59,23 @@ def gather(config: Config, ruleset: RuleSet, store: Store, clock: Clock, since: 
         stuck = sorted((row for row in rows if is_stuck(row, stuck_rules)), key=_longest_first)
         is_in = frozenset(row.id for row in stuck)
         before = earlier.before(store, clock, since or moment.date, including=since is not None)
+        everything = _group("all", [row for row in rows if row.open], is_in)
+        graded = {**earlier.grades(store, clock, moment.date), moment.date: everything.grades}
         return Report(
             made_at=clock.now.astimezone(config.timezone),
             rehearsal=clock.rehearsal,
             run=store.value("SELECT max(id) FROM run WHERE summary IS NOT NULL"),
             items=store.value("SELECT count(*) FROM work_item"),
             sources=tuple(_source(config, store, clock, name) for name in config.sources),
-            all=_group("all", [row for row in rows if row.open], is_in),
+            all=everything,
             groups={name: _groups(rows, attrgetter(name), is_in) for name in ("source", "project", "owner")},
             rows=rows,
             aging=_aging(store, rows, moment.date),
             stuck=tuple(stuck),
             compared_with=before.day if before else None,
             unstuck=_unstuck(store, before.stuck if before else (), is_in),
-            weeks=_weeks(store, clock, moment.date),
+            weeks=_weeks(store, clock, moment.date, graded),
+            graded_since=min(graded),
             rules=_rules(store, ruleset),
             vetoes=_vetoes(store),
             exempt_items=exempt_by_label(store, exemptions.unless),
@@ -167,12 +170,13 @@ def _source(config: Config, store: Store, clock: Clock, name: str) -> SourceAge:
 
 
 def _group(name: str, rows: Sequence[Row], stuck: frozenset[int]) -> Group:
-    bands, grades = Counter(row.band for row in rows), Counter(row.grade or "unknown" for row in rows)
+    counted = Counter(row.grade or "unknown" for row in rows)
+    grades = {grade: counted[grade] for grade in (*GRADES, "unknown")}
     return Group(
         name,
         len(rows),
-        {band: bands[band] for band in BANDS},
-        {grade: grades[grade] for grade in (*GRADES, "unknown")},
+        in_bands(grades),
+        grades,
         sum(row.id in stuck for row in rows),
         sum(len(row.found) for row in rows),
     )
@@ -239,10 +243,12 @@ def _became(row: Mapping[str, Any]) -> str:
 _WEEK = 7
 
 
-def _weeks(store: Store, clock: Clock, day: date) -> tuple[Week, ...]:
+def _weeks(store: Store, clock: Clock, day: date, graded: Mapping[date, Mapping[str, int]]) -> tuple[Week, ...]:
+    """`graded` is by day, rising: the last of a week is what it ended with."""
     mondays = [day - timedelta(days=day.weekday() + _WEEK * back) for back in range(WEEKS - 1, -1, -1)]
     begun, finished = (_by_week(store, column, mondays[0]) for column in (_BEGUN, _FINISHED))
     told_by = _told(store, clock, mondays[0])
+    graded_by = {each - timedelta(days=each.weekday()): grades for each, grades in graded.items()}
     return tuple(
         Week(
             monday,
@@ -250,6 +256,7 @@ def _weeks(store: Store, clock: Clock, day: date) -> tuple[Week, ...]:
             finished[monday],
             told_by[monday]["findings"] if monday in told_by else None,
             {each["rule"]: each["matched"] for each in told_by[monday]["rules"]} if monday in told_by else {},
+            graded_by.get(monday, {}),
         )
         for monday in mondays
     )

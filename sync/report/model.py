@@ -25,6 +25,14 @@ def percentiles(rising: Sequence[int]) -> dict[int, int]:
     return {each: rising[-(-each * len(rising) // 100) - 1] for each in PERCENTILES} if rising else {}
 
 
+def in_bands(grades: Mapping[str, int]) -> dict[str, int]:
+    """How many items are in each of `BANDS`, from how many have each grade."""
+    bands = dict.fromkeys(BANDS, 0)
+    for grade, number in grades.items():
+        bands[_BAND.get(grade, "unknown")] += number
+    return bands
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One finding on an item."""
@@ -153,6 +161,13 @@ class Week:
     """At the end of it; None where no run told."""
     rules: Mapping[str, int]
     """Rule -> items that it found then."""
+    grades: Mapping[str, int]
+    """Grade -> open items by the last report of the week; empty where none kept it."""
+
+    @property
+    def bands(self) -> Mapping[str, int]:
+        """Of `BANDS`, each; empty where the grades are."""
+        return in_bands(self.grades) if self.grades else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +221,8 @@ class Report:
     """The day of the report that `unstuck` goes by; None if there is none."""
     unstuck: tuple[Unstuck, ...]
     weeks: tuple[Week, ...]
+    graded_since: date
+    """The first report that kept how many items had each grade; today, if it is this one."""
     rules: tuple[RuleTold, ...]
     vetoes: tuple[Veto, ...]
     exempt_items: int

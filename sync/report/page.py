@@ -109,6 +109,9 @@ def _charts(report: Report) -> dict[str, Markup]:
     if sum(week.findings is not None for week in report.weeks) > 1:
         found = charts.weeks(report.weeks, ("findings",))
         drawn["findings"] = charts.svg(found, "Findings at the end of each week; the table beneath has the numbers.")
+    if sum(bool(week.grades) for week in report.weeks) > 1:
+        graded = charts.outcomes_by_week(report.weeks)
+        drawn["graded"] = charts.svg(graded, "Open items by outcome, by week; the table beneath has the numbers.")
     return drawn
 
 

@@ -51,6 +51,7 @@ def tables(report: Report) -> list[Table]:
         Table("stuck", "Stuck, the longest first", ITEM, [_item(row) for row in report.stuck]),
         _fields("unstuck", "Not stuck any more", ("source", "key", "title", "now", "url"), report.unstuck),
         weeks(report),
+        outcomes_by_week(report),
         rules_by_week(report),
         _fields("rules", "What each rule found", _RULE, report.rules),
         _fields("vetoes", "Labels that people took off", _VETO, report.vetoes),
@@ -124,7 +125,8 @@ def _time(at: datetime | None) -> str | None:
     return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
 
 
-_GROUP = ("by", "name", "open", *BANDS, "stuck", "findings", *(f"grade_{grade}" for grade in GRADES))
+_GRADE_COLUMNS = tuple(f"grade_{grade}" for grade in GRADES)
+_GROUP = ("by", "name", "open", *BANDS, "stuck", "findings", *_GRADE_COLUMNS)
 
 
 def _group(by: str, group: Group) -> tuple[Cell, ...]:
@@ -145,6 +147,17 @@ def weeks(report: Report) -> Table:
     """What was begun, finished and found, by week."""
     columns = ("monday", "begun", "finished", "findings")
     return _fields("weeks", "By week, from Monday", columns, report.weeks)
+
+
+def outcomes_by_week(report: Report) -> Table:
+    """How many open items had each grade in the last report of each week of which that is known."""
+    rows: list[tuple[Cell, ...]] = [
+        (week.monday, *(week.bands[band] for band in BANDS), *(week.grades.get(grade, 0) for grade in GRADES))
+        for week in report.weeks
+        if week.grades
+    ]
+    columns = ("monday", *BANDS, *_GRADE_COLUMNS)
+    return Table("outcomes_by_week", "Open items by the grade of their outcome, by week", columns, rows)
 
 
 def rules_by_week(report: Report) -> Table:

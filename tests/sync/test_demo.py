@@ -169,7 +169,7 @@ def test_a_demo_that_is_opened_again_is_as_it_was(tmp_path: Path) -> None:
     with up(tmp_path, "d") as again:
         assert time_of(again) == time_of(ticked.out)
         assert planned(tmp_path, time_of(again)) == []
-        assert again.rpartition("Written:")[2].startswith(" 0 item(s), +0 -0"), "opening it again wrote"
+        assert again.rpartition("Written:")[2].startswith(" 0 items, +0 -0"), "opening it again wrote"
 
 
 def test_a_killed_demo_goes_on_where_it_was(tmp_path: Path) -> None:

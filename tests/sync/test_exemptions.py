@@ -67,7 +67,7 @@ def test_why_an_exempt_item_loses_a_label_is_told(town: Town) -> None:
     assert "- pmo-no-sponsor  APP-1" in said.out
     assert "exempt until 31 Dec 2026 by its label pmo-exempt-until-2026-12-31" in said.out
     assert "Held back: 1 exempt." in said.out
-    assert "Exempt: 1 item(s) by label, 0 by file." in said.out
+    assert "Exempt: 1 item by label, 0 by file." in said.out
     assert "no rule labels the item" in town.unstuck("explain", "APP-1").out
 
 
@@ -120,7 +120,7 @@ def test_a_file_exempts_an_item(town: Town) -> None:
     assert "pmo-no-sponsor: exempt until 31 Mar 2026: The sponsor changes at the turn of the year" in said
     assert "(Ada Lovelace, exemptions.toml:2)" in said
     assert town.unstuck("status", "--format", "json").json["exemptions"]["entries"] == 1
-    assert "Exempt: 0 item(s) by label, 1 by file." in town.unstuck("status").out
+    assert "Exempt: 0 items by label, 1 by file." in town.unstuck("status").out
 
 
 @pytest.mark.parametrize("names", ['rule = "no-sponsor"', 'source = "tool"\nkey = "APP-1"\nrule = "no-sponsor"'])

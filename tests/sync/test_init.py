@@ -70,7 +70,7 @@ def test_flags_make_a_config_that_check_passes(tmp_path: Path) -> None:
     secrets = {"DELIVERY_TOKEN": "made-up", "TRELLO_KEY": "made-up", "TRELLO_TOKEN": "made-up"}
     checked = unstuck(tmp_path / "pmo", "check", **secrets)
     assert (checked.code, checked.err) == (0, "")
-    assert "3 source(s)" in checked.out
+    assert "3 sources" in checked.out
 
 
 def test_what_is_missing_is_said_by_init_and_by_check(tmp_path: Path) -> None:

@@ -400,7 +400,7 @@ def test_what_waits_and_which_brake_tripped(town: Town) -> None:
     assert status["waiting"] == {"items": 2, "held": 0}
     assert (status["brakes"]["run"], status["brakes"]["names"]) == (1, ["count"])
     told = town.unstuck("status").out
-    assert "Waiting: changes on 2 item(s)" in told
+    assert "Waiting: changes on 2 items" in told
     assert "The last brake tripped in run 1, 2026-03-20T12:00:00Z: count." in told
     assert town.unstuck("run", "--apply", "--force", "count").code == 0
     assert town.unstuck("status", "--format", "json").json["waiting"] == {"items": 0, "held": 0}

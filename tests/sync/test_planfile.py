@@ -142,7 +142,7 @@ def test_a_table_that_is_no_plan(planned: Town, name: str) -> None:
 
 def test_a_pipeline_applies_the_plan_that_it_expects(planned: Town) -> None:
     sha = planned.unstuck("plan", "--format", "json").json["sha"]
-    assert f"Plan {sha}." in planned.unstuck("plan").out
+    assert f"Plan {sha}: 2 items, +2 -0 labels." in planned.unstuck("plan").out
     planned.add(3, sponsor="")
     said = planned.unstuck("apply", "--expect", sha)
     assert (said.code, planned.writes) == (3, [])

@@ -189,10 +189,10 @@ def test_what_is_gone_is_told_as_gone(busy: Town) -> None:
 def test_only_so_many_reports_are_remembered(tmp_path: Path) -> None:
     with open_store(tmp_path / "unstuck.db", create=True) as store:
         start = datetime(2026, 1, 1, 12, tzinfo=UTC)
-        for back in range(70):
+        for back in range(100):
             clock = Clock(start + timedelta(days=back), rehearsal=False)
-            earlier.remember(store, clock, clock.now.date(), [back])
-        last = Clock(start + timedelta(days=69), rehearsal=False)
+            earlier.remember(store, clock, clock.now.date(), [back], {})
+        last = Clock(start + timedelta(days=99), rehearsal=False)
         assert store.value("SELECT count(*) FROM report") == earlier.KEPT
         assert earlier.before(store, last, date(2026, 3, 10), including=True) == earlier.Earlier(
             date(2026, 3, 10), [68]
@@ -202,8 +202,8 @@ def test_only_so_many_reports_are_remembered(tmp_path: Path) -> None:
         )
         rehearsal = Clock(last.now, rehearsal=True)
         assert earlier.before(store, rehearsal, date(2026, 3, 10), including=True) is None
-        earlier.remember(store, rehearsal, date(2030, 1, 1), [1])
-        assert earlier.before(store, last, date(2031, 1, 1), including=True) == earlier.Earlier(date(2026, 3, 11), [69])
+        earlier.remember(store, rehearsal, date(2030, 1, 1), [1], {})
+        assert earlier.before(store, last, date(2031, 1, 1), including=True) == earlier.Earlier(date(2026, 4, 10), [99])
 
 
 def test_weeks(busy: Town) -> None:
@@ -218,6 +218,47 @@ def test_weeks(busy: Town) -> None:
     assert [week["findings"] for week in told(busy)["weeks"][-2:]] == [4, 3]
     found = {week["monday"]: week["findings"] for week in told(busy)["rules_by_week"] if week["rule"] == "no-sponsor"}
     assert found == {"2026-03-16": 2, "2026-03-23": 1}
+
+
+def test_outcomes_by_week_are_those_of_its_last_report(busy: Town) -> None:
+    def by_week() -> dict[str, tuple[int, ...]]:
+        return {
+            week["monday"]: (week["measured"], week["weak"], week["none"], week["grade_placeholder"])
+            for week in told(busy)["outcomes_by_week"]
+        }
+
+    assert by_week() == {"2026-03-16": (1, 1, 2, 1)}, "the first report knows today"
+    assert "; kept since 20 Mar 2026." in written(busy, "first.html")
+    busy.edit(5, outcome_metric="Churn -1 point", outcome_baseline="11")
+    busy.unstuck("run")
+    assert by_week() == {"2026-03-16": (2, 1, 1, 0)}, "of one day the last counts"
+    busy.now = "2026-03-31T12:00:00"
+    busy.remove(3)
+    busy.unstuck("run", "--full", "--force", "shrink")
+    assert by_week() == {"2026-03-16": (2, 1, 1, 0), "2026-03-30": (2, 0, 1, 0)}, "nobody looked the week between"
+    page = written(busy, "report.html")
+    assert Counter(tag for tag, _ in Tags(page).tags)["svg"] >= 2
+    assert "; kept since 20 Mar 2026." in page
+    busy.now = "2026-06-29T12:00:00"
+    assert list(by_week()) == ["2026-06-29"], "a trend has so many weeks"
+    assert "; kept since" not in written(busy, "later.html")
+
+
+def test_rehearsals_have_a_trend_of_their_own(busy: Town) -> None:
+    told(busy)
+    with open_store(busy.folder / "unstuck.db", create=False) as store, store.transaction() as connection:
+        connection.execute("UPDATE report SET rehearsal = 0")  # a town rehearses
+    busy.now = "2026-03-31T12:00:00"
+    assert [week["monday"] for week in told(busy)["outcomes_by_week"]] == ["2026-03-30"]
+
+
+def test_reports_that_kept_no_outcomes_are_no_weeks(busy: Town) -> None:
+    told(busy)
+    with open_store(busy.folder / "unstuck.db", create=False) as store, store.transaction() as connection:
+        connection.execute("UPDATE report SET grades = NULL")
+    busy.now = "2026-03-31T12:00:00"
+    assert [week["monday"] for week in told(busy)["outcomes_by_week"]] == ["2026-03-30"]
+    assert "; kept since 31 Mar 2026." in written(busy, "report.html")
 
 
 def test_what_only_sums_up_others_is_no_work_in_progress(busy: Town) -> None:

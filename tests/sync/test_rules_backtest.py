@@ -177,7 +177,7 @@ def test_what_history_does_not_prove_labels_nobody(town: Town) -> None:
     assert changes(result) == {"2026-03-19": (1, 0)}
     assert [day["unclear"] for day in result["days"]] == [1] * 9 + [0] * 2
     said = town.unstuck("rules", "backtest", "rules.d/pmo.toml", "--since", "2026-03-10")
-    assert "On 2026-03-10 history does not tell the status of 1 of 1 item(s)" in said.out
+    assert "On 2026-03-10 history does not tell the status of 1 of 1 item," in said.out
     assert "The store keeps no history of sponsor: every day is given today's value." in said.out
 
 
@@ -206,9 +206,9 @@ def test_for_people(moving: Town) -> None:
         ["2026-02-27", "0", "1", "0"],
         ["2026-03-18", "1", "0", "1"],
     ]
-    assert "1 label(s) came back after they had been taken off:" in said.out
+    assert "1 label came back after being taken off:" in said.out
     assert ["tool", "APP-1", "pmo-stuck-10d", "2", "Item", "1"] in lines
-    assert "1 item(s) would have got a label from 2026-02-01 to 2026-03-19." in said.out
+    assert "1 item would have got a label from 2026-02-01 to 2026-03-19." in said.out
 
 
 def test_a_rule_that_fails_fails_alone(moving: Town) -> None:

@@ -269,13 +269,13 @@ def test_what_a_rule_cannot_tell_is_counted_and_shown(town: Town) -> None:
     for number in (1, 2, 3):
         town.add(number, unknown=["sponsor"] if number < 3 else [], sponsor="")
     for command in ("run", "status"):
-        assert "Unknown, and so without a label: no-sponsor on 2 of 3 item(s)." in town.unstuck(command).out
+        assert "\n  ? no-sponsor  on 2 of 3 items\n" in town.unstuck(command).out
     expected = [{"rule": "no-sponsor", "matched": 1, "unknown": 2}, {"rule": "stuck", "matched": 0, "unknown": 0}]
     assert town.unstuck("run", "--json").json["rules"] == expected
     assert town.unstuck("status", "--format", "json").json["rules"] == expected
     assert "?    sponsor is missing" in town.unstuck("explain", "APP-1").out
     town.edit(1, unknown=[], sponsor="Ada")  # neither what matches nor what is looked at has changed
-    assert "no-sponsor on 1 of 3" in town.unstuck("run").out
+    assert "no-sponsor  on 1 of 3 items" in town.unstuck("run").out
     with open_store(town.folder / "unstuck.db") as store:
         assert store.value("SELECT unknown FROM rule_count WHERE rule = 'no-sponsor'") == 1
     town.edit(2, unknown=[], sponsor="Ada")

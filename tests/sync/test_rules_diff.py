@@ -74,10 +74,10 @@ def test_for_people(settled: Town) -> None:
     said = settled.unstuck("rules", "diff", "rules.d/*.toml", "new.toml")
     assert said.code == 1
     assert said.out.splitlines()[:2] == [
-        '+ pmo-stuck-10d  APP-1  "Seven days"  In Doing for 7 business days',
-        '- pmo-no-sponsor  APP-3  "Item 3"  no longer: Nobody sponsors it',
+        '  + pmo-stuck-10d  APP-1  "Seven days"  because In Doing for 7 business days',
+        '  - pmo-no-sponsor  APP-3  "Item 3"  no longer: nobody sponsors it',
     ]
-    assert said.out.endswith("2 item(s) would change.\n")
+    assert said.out.endswith("2 items would change.\n")
 
 
 def test_nothing_is_written(settled: Town) -> None:

@@ -147,7 +147,7 @@ def test_retire_says_which_source_did_not_answer(labelled: Town) -> None:
     labelled.world_file.write_text("{")
     said = labelled.unstuck("retire", "--apply")
     assert said.code == 1
-    assert "tool: 3 label(s) to take back are where this run got no answer" in said.err
+    assert "tool: 3 labels to take back stayed, as this run got no answer" in said.err
     labelled.world = world
     assert labelled.unstuck("retire", "--apply").code == 0
     assert labelled.labels(1) == []

@@ -95,12 +95,32 @@ def test_tables_fit_the_terminal(stuck: Town, width: int) -> None:
         assert any("APP-1" in line for line in lines)
 
 
+@pytest.mark.parametrize("width", [40, 70, 140])
+def test_lines_fit_the_terminal(stuck: Town, width: int) -> None:
+    stuck.unstuck("run")
+    for command in (["run"], ["plan"], ["explain", "APP-1"]):
+        shown = bare(on_terminal(stuck, *command, width=width)).partition("evaluating rules")[2]
+        lines = [line for line in shown.split("\n") if not line.startswith("Rehearsal")]
+        assert max(map(len, lines)) <= width
+        if command[0] != "explain":
+            assert "  + pmo-no-sponsor  APP-1" in shown
+            assert "because nobody sponsors it" in re.sub(r"\s+", " ", shown)
+
+
 def test_bars_for_what_is_pulled(stuck: Town) -> None:
     shown = bare(on_terminal(stuck, "run"))
     assert "… pulling tool" in shown
     assert re.search(r"tool ━+.* 2 items", shown), shown
     shown = bare(on_terminal(stuck, "run", "--full"))
-    assert re.search(r"tool ━{24}\s+2 items\s+[\d,]*(/s)?", shown)
+    assert re.search(r"tool ━{24}\s+2 items\s+([\d,]+/s)?\s+0:\d\d\n", shown)
+
+
+@pytest.mark.parametrize(("items", "told"), [((), "0 items"), ((1,), "1 item ")])
+def test_a_bar_says_what_came(town: Town, items: tuple[int, ...], told: str) -> None:
+    for item in items:
+        town.add(item)
+    bar = bare(on_terminal(town, "run", width=40)).split("… evaluating")[0]
+    assert re.search(rf"\rtool\s+{told}\s*0:\d\d\n", bar), bar
 
 
 def test_json_is_alone_on_stdout_also_on_a_terminal(stuck: Town) -> None:

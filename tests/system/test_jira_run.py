@@ -133,7 +133,7 @@ def test_an_unchanged_site_is_asked_three_things(firm: Firm) -> None:
 def test_what_it_cost_is_in_the_summary(firm: Firm) -> None:
     """Reading and writing, as the host counted it."""
     said = firm.unstuck("run")
-    assert f"; {len(firm.asked())} request(s), " in said.out
+    assert f"; {len(firm.asked())} requests, " in said.out
     [applied] = firm.run().json["sources"]
     assert "PUT" in "".join(asked := firm.asked())
     assert applied["requests"] == len(asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from connectors.fakes.trello.api import KEY, TOKEN, Trello
 from connectors.fakes.trello.refusals import PLAIN
 from connectors.fakes.trello.state import US, Board
 from tests.fakes.trello_recorded import load_board
+from tests.sync.test_terminal import bare, on_terminal
 from tests.sync.town import Said, Town
 
 CONFIG = """
@@ -274,7 +276,7 @@ def test_retire_deletes_the_labels_that_we_made_once_no_card_carries_them(office
     assert "Nothing was written" in said.out
     assert names(office.board) == {"pmo-no-sponsor", "pmo-stuck-20d", "theirs"}
     said = office.unstuck("retire", "--apply")
-    assert (said.code, "1 label(s) deleted" in said.out) == (0, True), said.out + said.err
+    assert (said.code, "1 label deleted" in said.out) == (0, True), said.out + said.err
     assert names(office.board) == {"pmo-no-sponsor", "theirs"}
     assert office.labels_of(cards[1]) == ["theirs"]
     assert office.unstuck("retire").out.splitlines()[-1] == "Nothing to change."
@@ -349,3 +351,10 @@ def test_a_real_board_goes_through_a_whole_run(office: Office, samples: Path) ->
     before = len(office.trello.writing_requests)
     office.run()
     assert len(office.trello.writing_requests) == before
+
+
+def test_who_watches_sees_how_fast_the_tool_may_be_asked(office: Office) -> None:
+    office.card("Ship it")
+    office.today()
+    shown = bare(on_terminal(office, "run", width=120))
+    assert re.search(r"boards ━+ +1 item +([\d,]+/s)? +(\d\.\d of )?8 requests/s( allowed)? +0:\d\d", shown), shown

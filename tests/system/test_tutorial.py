@@ -101,7 +101,7 @@ def on_a_terminal(command: list[str], folder: Path, environment: dict[str, str])
     """What a person reads at a wide terminal without colours, on which nothing moves."""
     terminal, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 400, 0, 0))
-    plain = {**environment, "TERM": "dumb", "NO_COLOR": "1"}
+    plain = {**environment, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "400"}
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=plain)
     os.close(theirs)
     heard = b""

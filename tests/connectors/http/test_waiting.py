@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.base import Paced
 from connectors.errors import BusyError
 from connectors.http import Answer, Http, JiraPolicy, Limits, Policy, server_time
 from connectors.http.answers import retry_after
@@ -85,6 +86,24 @@ def test_it_waits_as_long_as_the_host_says(
     http.get_json("/x")
     assert least <= clock.waited <= least + 3
     assert http.traffic.waited == pytest.approx(clock.waited)
+
+
+def test_who_watches_sees_how_long_it_waits_and_how_fast_it_may_ask(
+    http: Http, server: Scripted, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def watched(seconds: float) -> None:
+        seen.append(http.traffic.waiting)
+        clock.sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", watched)
+    server.play(Reply(429, headers={"Retry-After": "7"}), Reply())
+    http.get_json("/x")
+    assert isinstance(http.traffic, Paced)
+    assert max(seen) == pytest.approx(7, abs=0.1)
+    assert seen == sorted(seen, reverse=True), "it does not go by"
+    assert (http.traffic.waiting, http.traffic.rate) == (0, Policy.rate)
 
 
 def test_it_waits_longer_each_time_and_never_twice_the_same(http: Http, server: Scripted, clock: Clock) -> None:
