@@ -4,7 +4,8 @@
     python bench/start.py --small    of 3
     python bench/start.py --write    also put the table into docs/benchmarks.md
 
-`status` runs on a store of one source with a hundred items. Exits 1 if a limit is missed, which --small only shows.
+`status` runs on a store of one source with a hundred items; then also with a source of each system in its config,
+whose connectors are imported for their options. Exits 1 if a limit is missed, which --small only shows.
 """
 
 from __future__ import annotations
@@ -17,19 +18,48 @@ import tempfile
 import time
 from pathlib import Path
 
-from tables import put_into_docs
+from tables import put_into_docs, with_bytecode
+
+ROOT = Path(__file__).resolve().parent.parent
 
 ROUNDS = 15
-LIMITS = {"--version": 6.0, "--help": 6.0, "status": 12.0}
 CONFIG = '[sources.tool]\nsystem = "memory"\nworld = "world.json"\n'
+SYSTEMS = """
+[sources.jira]
+system = "jira"
+base_url = "https://example.atlassian.net"
+token = { env = "NONE" }
+[sources.trello]
+system = "trello"
+key = { env = "NONE" }
+token = { env = "NONE" }
+[sources.sheets]
+system = "smartsheet"
+token = { env = "NONE" }
+[sources.monday]
+system = "monday"
+token = { env = "NONE" }
+[sources.plans]
+system = "msproject"
+path = "*.xml"
+"""
+"""One of each; looking at the store resolves no secrets."""
+
+COMMANDS = (
+    ("`unstuck --version`", "--version", CONFIG, 6.0),
+    ("`unstuck --help`", "--help", CONFIG, 6.0),
+    ("`unstuck status`", "status", CONFIG, 12.0),
+    ("`unstuck status`, a source of each system", "status", CONFIG + SYSTEMS, 12.0),
+)
+"""What is said of it, the command, its config, and how many times as long as a bare Python it may take."""
 
 
 def fastest(command: list[str], rounds: int, folder: Path) -> float:
     """Seconds of the fastest of some rounds: the others measure what else the machine did."""
-    times = []
+    environment, times = {**with_bytecode(), "PYTHONPATH": str(ROOT)}, []
     for _ in range(rounds):
         start = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True, cwd=folder)
+        subprocess.run(command, capture_output=True, check=False, cwd=folder, env=environment)
         times.append(time.perf_counter() - start)
     return min(times)
 
@@ -49,13 +79,14 @@ def measure(rounds: int, folder: Path) -> tuple[str, bool]:
     """The table in Markdown, and whether all limits are met."""
     unstuck = str(Path(sys.executable).parent / "unstuck")
     company(folder)
-    subprocess.run([unstuck, "run"], capture_output=True, check=False, cwd=folder)
+    fastest([unstuck, "run"], 1, folder)
     bare = fastest([sys.executable, "-c", "pass"], rounds, folder)
-    rows, met = ["| command | against | ratio | limit |", "|---|---|--:|--:|"], True
-    for command, limit in LIMITS.items():
-        ratio = fastest([unstuck, command], rounds, folder) / bare
-        met = met and ratio <= limit
-        rows.append(f"| `unstuck {command}` | `python -c pass` | {ratio:.1f}× | {limit:.0f}× |")
+    rows, met = ["| command | ours | `python -c pass` | ratio | limit |", "|---|--:|--:|--:|--:|"], True
+    for said, command, config, limit in COMMANDS:
+        (folder / "config.toml").write_text(config)
+        took = fastest([unstuck, command], rounds, folder)
+        met = met and took <= limit * bare
+        rows.append(f"| {said} | {took * 1000:.0f} ms | {bare * 1000:.0f} ms | {took / bare:.1f}× | {limit:.0f}× |")
     return "\n".join(rows), met
 
 

@@ -6,15 +6,16 @@ https://developers.smartsheet.com/api/smartsheet/guides/advanced-topics/scalabil
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from connectors.errors import BusyError, SetupError
+
+if TYPE_CHECKING:
+    from filelock import AcquireReturnProxy, FileLock
 
 PATIENCE = 60.0
 """Seconds; another run has written its batch by then, or will not be done soon."""
@@ -28,12 +29,16 @@ def alone(sheet: str, stopping: threading.Event | None = None) -> Iterator[None]
 
     Raises `BusyError` if somebody does for too long, or if our own turn ends while we wait for that.
     """
+    import tempfile
+
     with _taken(Path(tempfile.gettempdir()) / f"unstuck-{os.getuid()}", sheet, stopping or threading.Event()):
         yield
 
 
 def _taken(folder: Path, sheet: str, stopping: threading.Event) -> AcquireReturnProxy[FileLock]:
     """The sheet's lock, taken; leaving it as a context gives it back."""
+    from filelock import FileLock, Timeout
+
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         lock = FileLock(folder / f"smartsheet-{sheet}.lock", timeout=PATIENCE, poll_interval=0.25, thread_local=False)
