@@ -247,9 +247,11 @@ class Api:
     # The client
 
     def _fetch(self, path: str, method: str, **options: Any) -> Any:
+        from requests import RequestException
+
         try:
             return self._client().fetch_json(path, http_method=method, **options)
-        except (requests.RequestException, ValueError):  # an address, or an answer, that is none
+        except (RequestException, ValueError):  # an address, or an answer, that is none
             problem = InputError("Trello sent an answer that cannot be read", "the next run tries again")
         raise problem
 
