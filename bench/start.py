@@ -4,7 +4,8 @@
     python bench/start.py --small    of 3
     python bench/start.py --write    also put the table into docs/benchmarks.md
 
-`status` runs on a store of one source with a hundred items. Exits 1 if a limit is missed, which --small only shows.
+`status` runs on a store of one source with a hundred items; then also with a source of each system in its config,
+whose connectors are imported for their options. Exits 1 if a limit is missed, which --small only shows.
 """
 
 from __future__ import annotations
@@ -15,48 +16,96 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from tables import put_into_docs
+from tables import put_into_docs, with_bytecode
+
+ROOT = Path(__file__).resolve().parent.parent
+UNSTUCK = str(Path(sys.executable).parent / "unstuck")
 
 ROUNDS = 15
-LIMITS = {"--version": 6.0, "--help": 6.0, "status": 12.0}
 CONFIG = '[sources.tool]\nsystem = "memory"\nworld = "world.json"\n'
+EACH = (
+    CONFIG
+    + """
+[sources.jira]
+system = "jira"
+base_url = "https://example.atlassian.net"
+token = { env = "NONE" }
+[sources.trello]
+system = "trello"
+key = { env = "NONE" }
+token = { env = "NONE" }
+[sources.sheets]
+system = "smartsheet"
+token = { env = "NONE" }
+[sources.monday]
+system = "monday"
+token = { env = "NONE" }
+[sources.plans]
+system = "msproject"
+path = "*.xml"
+"""
+)
+"""A source of each system; looking at the store resolves no secrets."""
 
 
-def fastest(command: list[str], rounds: int, folder: Path) -> float:
-    """Seconds of the fastest of some rounds: the others measure what else the machine did."""
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True, cwd=folder)
-        times.append(time.perf_counter() - start)
-    return min(times)
+class Command(NamedTuple):
+    """A command, and how many times as long as a bare Python it may take."""
+
+    said: str
+    argument: str
+    config: str
+    limit: float
 
 
-def company(folder: Path) -> None:
-    """A config and what its tool holds."""
+COMMANDS = (
+    Command("`unstuck --version`", "--version", CONFIG, 6.0),
+    Command("`unstuck --help`", "--help", CONFIG, 6.0),
+    Command("`unstuck status`", "status", CONFIG, 12.0),
+    Command("`unstuck status`, a source of each system", "status", EACH, 12.0),
+)
+
+
+def seconds(command: Sequence[str], folder: Path) -> float:
+    """How long a command takes."""
+    environment = {**with_bytecode(), "PYTHONPATH": str(ROOT)}
+    start = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=False, cwd=folder, env=environment)
+    return time.perf_counter() - start
+
+
+def company(folder: Path, config: str) -> Path:
+    """A folder with a config and what its tool holds."""
     items = [
         {"native_id": str(number), "collection": "B1", "key": f"A-{number}", "title": f"Item {number}", "labels": []}
         for number in range(100)
     ]
     world = {"collections": [{"native_id": "B1", "name": "Delivery"}], "items": items, "deleted": [], "log": []}
+    folder.mkdir()
     (folder / "world.json").write_text(json.dumps(world))
     (folder / "config.toml").write_text(CONFIG)
+    seconds([UNSTUCK, "run"], folder)
+    (folder / "config.toml").write_text(config)
+    return folder
 
 
 def measure(rounds: int, folder: Path) -> tuple[str, bool]:
-    """The table in Markdown, and whether all limits are met."""
-    unstuck = str(Path(sys.executable).parent / "unstuck")
-    company(folder)
-    subprocess.run([unstuck, "run"], capture_output=True, check=False, cwd=folder)
-    bare = fastest([sys.executable, "-c", "pass"], rounds, folder)
-    rows, met = ["| command | against | ratio | limit |", "|---|---|--:|--:|"], True
-    for command, limit in LIMITS.items():
-        ratio = fastest([unstuck, command], rounds, folder) / bare
-        met = met and ratio <= limit
-        rows.append(f"| `unstuck {command}` | `python -c pass` | {ratio:.1f}× | {limit:.0f}× |")
-    return "\n".join(rows), met
+    """The table in Markdown, and whether all limits are met. The commands take turns, and the fastest round counts:
+    the others measure what else the machine did.
+    """
+    folders = {config: company(folder / str(number), config) for number, config in enumerate((CONFIG, EACH))}
+    bare, best = 9.9, dict.fromkeys(COMMANDS, 9.9)
+    for _ in range(rounds):
+        bare = min(bare, seconds([sys.executable, "-c", "pass"], folder))
+        best = {each: min(best[each], seconds([UNSTUCK, each.argument], folders[each.config])) for each in COMMANDS}
+    rows = ["| command | ours | `python -c pass` | ratio | limit |", "|---|--:|--:|--:|--:|"]
+    for each, took in best.items():
+        times = f"{took * 1000:.0f} ms | {bare * 1000:.0f} ms | {took / bare:.1f}×"
+        rows.append(f"| {each.said} | {times} | {each.limit:.0f}× |")
+    return "\n".join(rows), all(took <= each.limit * bare for each, took in best.items())
 
 
 def main() -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from connectors.errors import BusyError, SetupError
+
+if TYPE_CHECKING:
+    from filelock import AcquireReturnProxy, FileLock
 
 PATIENCE = 60.0
 """Seconds; another run has written its batch by then, or will not be done soon."""
@@ -25,6 +26,8 @@ def alone(system: str, collection: str, stopping: threading.Event | None = None)
 
     Raises `BusyError` if somebody does for too long, or if our own turn ends while we wait for that.
     """
+    import tempfile
+
     folder = Path(tempfile.gettempdir()) / f"unstuck-{os.getuid()}"
     with _taken(folder, f"{system}-{collection}", stopping or threading.Event()):
         yield
@@ -32,6 +35,8 @@ def alone(system: str, collection: str, stopping: threading.Event | None = None)
 
 def _taken(folder: Path, name: str, stopping: threading.Event) -> AcquireReturnProxy[FileLock]:
     """The collection's lock, taken; leaving it as a context gives it back."""
+    from filelock import FileLock, Timeout
+
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         lock = FileLock(folder / f"{name}.lock", timeout=PATIENCE, poll_interval=0.25, thread_local=False)

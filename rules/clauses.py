@@ -181,11 +181,6 @@ class Expression:
 Clause = Test | Group | Expression
 
 
-def custom_path(name: str) -> str:
-    """Where a custom field lies in the JSON of `fields`."""
-    return f'$."{name}"'
-
-
 def tests_of(clause: Clause) -> Iterator[Test]:
     """All single clauses, in the order in which they are written."""
     if isinstance(clause, Test):

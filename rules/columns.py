@@ -174,3 +174,8 @@ def unknown_bit(name: str) -> int | None:
         "sponsor_above": "sponsor",
     }.get(name, name)
     return 1 << ANSWERABLE.index(basis) if basis in ANSWERABLE else None
+
+
+def custom_path(name: str) -> str:
+    """Where a custom field lies in the JSON of `fields`."""
+    return f'$."{name}"'

@@ -32,10 +32,9 @@ from rules.clauses import (
     Test,
     Within,
     Word,
-    custom_path,
     tests_of,
 )
-from rules.columns import Kind
+from rules.columns import Kind, custom_path
 from rules.escape import truth
 from rules.grading import Placeholders
 from rules.ruleset import Ladder, Rule, RuleSet, Step

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 
 from connectors.model import WorkItem
 from rules.text import fold
@@ -39,9 +40,13 @@ class Finder:
     def __init__(self, labels: Iterable[str] = SHIPPED) -> None:
         folded = sorted({fold(label) for label in labels}, key=lambda label: (-len(label), label))
         names = "|".join(r"\s+".join(map(re.escape, label.split())) for label in folded)
-        self._line = re.compile(rf"{_MARKS}(?:{names})[*_]{{0,3}}[ \t]*(?:[:=–—][*_]{{0,3}}[ \t]*(?P<text>.*))?$", re.I)
-        self.sha = hashlib.sha256(self._line.pattern.encode()).hexdigest()[:16]
+        self._pattern = rf"{_MARKS}(?:{names})[*_]{{0,3}}[ \t]*(?:[:=–—][*_]{{0,3}}[ \t]*(?P<text>.*))?$"
+        self.sha = hashlib.sha256(self._pattern.encode()).hexdigest()[:16]
         """Changes when another text could be found."""
+
+    @cached_property
+    def _line(self) -> re.Pattern[str]:
+        return re.compile(self._pattern, re.I)
 
     def find(self, description: str | None) -> str | None:
         """The first metric in the text, on one line; None where none is labelled, or nothing follows the label."""

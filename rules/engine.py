@@ -11,7 +11,8 @@ from datetime import date
 
 from rules.calendar import fill_table
 from rules.compile import Doubts, Scope
-from rules.find import Evaluation, RuleCount, clear, doubts_of, find, of_kind, together
+from rules.counts import RuleCount
+from rules.find import Evaluation, clear, doubts_of, find, of_kind, together
 from rules.ruleset import On, RuleSet
 from rules.table import CALENDAR_DAY, COUNTED_BACK, INITIATIVE, initiative_view_sql, view_sql
 from rules.text import register

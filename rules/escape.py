@@ -12,8 +12,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rules.clauses import Expression, Subject, custom_path
-from rules.columns import COLUMNS, Kind
+from rules.clauses import Expression, Subject
+from rules.columns import COLUMNS, Kind, custom_path
 from rules.words import meant
 
 FUNCTIONS = (

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rules.compile import Doubts, Scope, Sql, answer_sql, join, label_sql, subjects_of
+from rules.counts import RuleCount
 from rules.escape import failure, limited
 from rules.lasting import kept_sql
 from rules.moved import counts_days
@@ -19,18 +20,6 @@ from rules.says import says_sql
 
 _TOGETHER = 60
 """Rules that share a pass: a bit each, of the 63 that an integer has."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleCount:
-    """What one rule made of all items."""
-
-    rule: str
-    matched: int
-    considered: int
-    """All items that are not missing, or all initiatives."""
-    unknown: int
-    """Items about which the rule could not tell, because a tool cannot answer; they get no label."""
 
 
 @dataclass(frozen=True, slots=True)

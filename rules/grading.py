@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
 from rules.text import ascii_or, blank_sql, fold
 
@@ -46,7 +47,10 @@ class Placeholders:
         self.words = tuple(sorted(core for core in cores if "*" not in core))
         self.patterns = tuple(sorted(core for core in cores if "*" in core))
         self._words = frozenset(self.words)
-        self._regex = re.compile("|".join(map(_as_regex, self.patterns)) or r"(?!)", re.DOTALL)
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(_as_regex, self.patterns)) or r"(?!)", re.DOTALL)
 
     def __call__(self, text: str) -> bool:
         """Whether a text is there, and says nothing."""

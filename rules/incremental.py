@@ -16,8 +16,9 @@ from datetime import date, datetime, time
 
 from rules import table
 from rules.compile import Doubts, Scope
+from rules.counts import RuleCount
 from rules.engine import count_initiatives, doubts_of_all, prepare
-from rules.find import Evaluation, RuleCount, clear, doubts_of, find, of_kind, together
+from rules.find import Evaluation, clear, doubts_of, find, of_kind, together
 from rules.moved import REVIEWED, Range, ages_in_sql, asked, cuts, ranges
 from rules.ruleset import On, RuleSet
 from rules.table import INITIATIVE

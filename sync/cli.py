@@ -207,9 +207,9 @@ def daemon(context: click.Context, every: str, apply_: bool | None) -> None:
 @click.pass_obj
 def explain(config: Path | None, key: str, form: str) -> None:
     """Why the item KEY carries its labels, why a rule does not match it, and when it will."""
-    from sync.commands import looking
+    from sync.commands import explaining
 
-    looking.explain(config, key, form)
+    explaining.explain(config, key, form)
 
 
 @unstuck.command()

@@ -162,14 +162,16 @@ def find(named: Path | None) -> Path:
         if not named.is_file():
             raise InvalidStop(f"{named}: there is no such config file; name another with --config FILE.")
         return named
+    here = Path("config.toml")
+    if here.is_file():
+        return here
     import platformdirs
 
-    candidates = [Path("config.toml"), Path(platformdirs.user_config_dir("unstuck")) / "config.toml"]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    of_platform = Path(platformdirs.user_config_dir("unstuck")) / "config.toml"
+    if of_platform.is_file():
+        return of_platform
     raise InvalidStop(
-        f"There is no config.toml here, and none in {candidates[1].parent}.",
+        f"There is no config.toml here, and none in {of_platform.parent}.",
         "Make one with `unstuck init .`, or name one with `unstuck --config FILE …`.",
     )
 

@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rules.clauses import Clause, Contains, Expression, Group, OneOf, Subject, Test, custom_path
-from rules.columns import unknown_bit
+from rules.clauses import Clause, Contains, Expression, Group, OneOf, Subject, Test
+from rules.columns import custom_path, unknown_bit
 from rules.ruleset import RuleSet
 from rules.table import INITIATIVE, PULLED
 from rules.text import fold

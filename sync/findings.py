@@ -94,15 +94,6 @@ def count(store: Store, evaluation: engine.Evaluation) -> int:
     return sum(each.matched for each in evaluation.counts)
 
 
-def last_counts(store: Store) -> list[engine.RuleCount]:
-    """What each rule made of all items when they were last evaluated; without those that failed."""
-    known = json.loads(store.setting("evaluated") or '{"counts": {}}')
-    return [
-        engine.RuleCount(rule, matched, known.get("others", {}).get(rule, known["considered"]), unknown)
-        for rule, (matched, unknown) in known["counts"].items()
-    ]
-
-
 def _is_worth_it(store: Store) -> bool:
     dirty: int = store.value("SELECT count(*) FROM dirty")
     return dirty <= _FEW or dirty <= _WORTH_IT * store.value("SELECT max(id) FROM item")

@@ -16,8 +16,7 @@ from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
 from connectors.model import WorkItem
-from rules.clauses import custom_path
-from rules.columns import COLUMNS
+from rules.columns import COLUMNS, custom_path
 from rules.grading import Placeholders
 from rules.table import INITIATIVE, moment
 from rules.text import fold, fold_sql, register

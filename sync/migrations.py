@@ -1,19 +1,22 @@
 """The store's schema, as named steps with a record of each. All that are due run in one transaction.
 
-A step that has shipped is never edited: a change of schema is a new step.
+A step that has shipped is never edited: a change of schema is a new step. Each command imports this page, and hardly
+one takes a step: what only a step uses is imported in it.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
-from rules import incremental, lasting, table
+from rules import table
 from sync import links, views
+from sync.steps import Steps
 
-migrations = Migrations("unstuck")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+migrations = Steps("unstuck")
 
 
 def _run(db: Database, script: str) -> None:
@@ -111,6 +114,8 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 @migrations()
 def m003_incremental(db: Database) -> None:
     """What was written since the last evaluation, and what that one could not tell."""
+    from rules import incremental
+
     _run(db, incremental.TABLES)
     _run(
         db,
@@ -152,6 +157,8 @@ def m006_described_metrics(db: Database) -> None:
 @migrations()
 def m007_findings_by_rule(db: Database) -> None:
     """Findings lie by rule, as they are found and as their reasons change; writes that concern others are told."""
+    from rules import incremental
+
     _run(
         db,
         """
@@ -256,6 +263,8 @@ def m013_lasting_reasons(db: Database) -> None:
 
     The view tells them as of the last evaluation. After this step, the next one asks about all items.
     """
+    from rules import lasting
+
     _run(
         db,
         """
@@ -305,6 +314,8 @@ def m017_reports(db: Database) -> None:
 @migrations()
 def m018_initiatives(db: Database) -> None:
     """What links items across tools, the initiatives that this makes, and which members get their labels."""
+    from rules import incremental
+
     _run(db, links.TABLES)
     _run(db, table.INITIATIVE_TABLES)
     _run(db, incremental.ANCHOR_TRIGGERS)

@@ -13,8 +13,6 @@ from typing import Any
 
 import click
 
-from sync.planfile import harmless
-
 _MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\dZ$")
 """A time as programs read it; people are shown it to the minute."""
 
@@ -24,6 +22,8 @@ def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str, n
     if form == "json":
         emit_json(rows)
     elif form == "csv":
+        from sync.planfile import harmless
+
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([[harmless(as_text(row.get(column))) for column in columns] for row in rows])

@@ -68,9 +68,3 @@ def exempt_by_label(store: Store, unless: Exempting) -> int:
         (json.dumps(unless.label, ensure_ascii=False)[1:-1],),
     )
     return sum(unless.among(json.loads(row["labels"])) is not None for row in likely)
-
-
-def last_summary(store: Store) -> Mapping[str, Any]:
-    """What the last run that got to its end said of itself, in the shape of docs/json.md; empty if there is none."""
-    told = store.value("SELECT summary FROM run WHERE summary IS NOT NULL ORDER BY id DESC LIMIT 1")
-    return json.loads(told) if told else {}

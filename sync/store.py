@@ -1,7 +1,7 @@
 """The one SQLite file: opened, migrated, and the transactions in which everything happens.
 
-sqlite-utils serves schema, migrations and small calls; bulk work is `executemany` on its connection. Transactions
-are explicit and belong to the caller: `with store.transaction():` is `BEGIN IMMEDIATE … COMMIT`.
+sqlite-utils serves schema and migrations, all other work is plain `sqlite3`. Transactions are explicit and belong to
+the caller: `with store.transaction():` is `BEGIN IMMEDIATE … COMMIT`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import sqlite_utils
+from typing import TYPE_CHECKING, Any
 
 from sync.migrations import migrations
 from sync.stops import InvalidStop
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 APPLICATION_ID = 0x756E7374
 """`unst`: marks the file as ours (`file(1)` and other programs show it)."""
@@ -43,7 +45,6 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.connection = connection
         self.path = path
-        self.db = sqlite_utils.Database(connection)
         self._file = _identity(path)
 
     def __enter__(self) -> Store:
@@ -51,6 +52,13 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.connection.close()
+
+    @cached_property
+    def db(self) -> Database:
+        """For changes of the schema. Importing sqlite-utils takes longer than most commands do, and few need it."""
+        import sqlite_utils
+
+        return sqlite_utils.Database(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -187,7 +195,7 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> Store:
     connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_WAL}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE // 1024}")
     store = Store(connection, path)
-    if migrations.pending(store.db):
+    if migrations.pending(connection):
         # All steps at once: killed anywhere, the file is as it was; and two commands cannot both migrate it.
         with store.transaction():
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -215,11 +223,7 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
-    if "_sqlite_migrations" not in _tables(connection):
-        return
-    known = {step.name for step in migrations._migrations}
-    applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'unstuck'")
-    newer = sorted({row[0] for row in applied} - known)
+    newer = migrations.foreign(connection)
     if newer:
         raise InvalidStop(f"{path}: was written by a newer unstuck (it has {newer[0]}); install that version or newer.")
 

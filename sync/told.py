@@ -9,10 +9,13 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rules.table import moment
-from sync.pull import SourceReport
 from sync.store import Store
+
+if TYPE_CHECKING:
+    from sync.pull import SourceReport
 
 
 def news(store: Store, what: str, sentences: Sequence[str], now: datetime) -> list[str]:

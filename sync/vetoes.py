@@ -9,12 +9,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rules.ruleset import RuleSet
 from rules.table import moment
 from sync.config import Config
 from sync.store import Store
+
+if TYPE_CHECKING:
+    from rules.ruleset import RuleSet
 
 WINDOW = timedelta(days=90)
 """Vetoes older than this say nothing about a rule any more."""

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.base import Cost, SourceSetup
 from connectors.errors import (
@@ -20,9 +20,10 @@ from connectors.errors import (
     InputError,
     SetupError,
 )
-from connectors.http import Credentials, Http, MondayPolicy, Promise, server_time
-from connectors.http.answers import parsed, quoted
 from connectors.monday import queries
+
+if TYPE_CHECKING:
+    from connectors.http import Promise
 
 Json = dict[str, Any]
 
@@ -66,6 +67,8 @@ class Api:
 
     def __init__(self, setup: SourceSetup, allowed: int) -> None:
         """`allowed` is how many calls may still be made today."""
+        from connectors.http import Credentials, Http, MondayPolicy
+
         self._url = str(setup.options.get("base_url") or BASE_URL).rstrip("/")
         token = str(setup.options.get("token") or "").strip()
         self._http = Http(
@@ -160,6 +163,8 @@ class Api:
 
     def tag(self, name: str, board: str | None) -> Json:
         """The tag of this name, which is made if need be; of one board only, if a board is given."""
+        from connectors.http import Promise
+
         variables = {"name": name, **({"board": board} if board else {})}
         answer = self._send(queries.TAG, variables, promise=Promise.REPEATABLE)
         return mapping(whole(answer), "create_or_get_tag")
@@ -183,6 +188,9 @@ class Api:
         return whole(self._send(query, variables))
 
     def _send(self, query: str, variables: Json, promise: Promise | None = None) -> Json:
+        from connectors.http import server_time
+        from connectors.http.answers import parsed
+
         self.require(1)
         try:
             response = self._http.send(
@@ -248,6 +256,8 @@ def particular(errors: Sequence[Json]) -> ConnectorError | None:
 
 def problem_of(error: Json) -> ConnectorError:
     """What an error means to people, with monday.com's own words."""
+    from connectors.http.answers import quoted
+
     code, said = code_of(error), quoted(str(error.get("message") or "")) or "without a word"
     for pattern, kind, what, next_step in MEANINGS:
         if re.search(pattern, code.upper()):

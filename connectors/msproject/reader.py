@@ -7,7 +7,6 @@ until all of it was read; nothing here depends on the order of the file's parts.
 from __future__ import annotations
 
 import marshal
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -57,6 +56,8 @@ class Spill:
     """Records of tasks, put by in a temporary file without a name until all of an export was read."""
 
     def __init__(self, name: str) -> None:
+        import tempfile
+
         self._name = name
         self._count = 0
         self._file = tempfile.TemporaryFile(prefix="unstuck-")  # noqa: SIM115 - closed by `close`

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import Cost, SourceSetup
 from connectors.errors import AccessError, AuthError, GoneError, InputError
-from connectors.http import Credentials, Http, SmartsheetPolicy
 from connectors.smartsheet.columns import Column, parse_column
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ class Api:
     """One account. Every method raises a `ConnectorError`, and nothing else."""
 
     def __init__(self, setup: SourceSetup) -> None:
+        from connectors.http import Credentials, Http, SmartsheetPolicy
+
         self._base_url = str(setup.options.get("base_url") or BASE_URL).rstrip("/")
         token = str(setup.options.get("token") or "")
         self._http = Http(

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from connectors.base import Cost, SourceSetup
 from connectors.errors import AccessError, AuthError, BusyError, ConnectorError, InputError, SetupError
-from connectors.http import Credentials, Http, Promise, TrelloPolicy, server_time
-from connectors.http.answers import parsed
 
 if TYPE_CHECKING:
+    import requests
     from trello import TrelloClient
 
 Json = dict[str, Any]
@@ -63,6 +60,8 @@ class _Answered:
         return self._response.text
 
     def json(self) -> Any:
+        from connectors.http.answers import parsed
+
         return parsed("Trello", self._response.content)
 
 
@@ -78,6 +77,10 @@ class _Service:
         self, method: str, url: str, *, params: Any = None, headers: Any = None, data: Any = None, **_: Any
     ) -> _Answered:
         """One request. Putting a label on does no harm when it is sent twice."""
+        import requests
+
+        from connectors.http import Promise, server_time
+
         promise = Promise.REPEATABLE if method == "POST" and url.endswith("/idLabels") else None
         wanted = requests.Request(method, url, params=params, headers=headers, data=data)
         response = self._session.send(self._session.prepare_request(wanted), promise=promise)
@@ -90,6 +93,8 @@ class Api:
 
     def __init__(self, setup: SourceSetup) -> None:
         """Raises `SetupError` for a key or token that cannot be one."""
+        from connectors.http import Credentials, Http, TrelloPolicy
+
         key, token = (str(setup.options.get(name) or "") for name in ("key", "token"))
         for name, value in (("key", key), ("token", token)):
             if not re.fullmatch(r"[\w-]+", value):
@@ -242,9 +247,11 @@ class Api:
     # The client
 
     def _fetch(self, path: str, method: str, **options: Any) -> Any:
+        from requests import RequestException
+
         try:
             return self._client().fetch_json(path, http_method=method, **options)
-        except (requests.RequestException, ValueError):  # an address, or an answer, that is none
+        except (RequestException, ValueError):  # an address, or an answer, that is none
             problem = InputError("Trello sent an answer that cannot be read", "the next run tries again")
         raise problem
 

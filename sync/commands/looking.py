@@ -1,4 +1,4 @@
-"""Commands that look at the store: `items`, `findings`, `explain`, `status`, `backup`, and `connectors`."""
+"""Commands that look at the store: `items`, `findings`, `status`, `backup`, and `connectors`."""
 
 from __future__ import annotations
 
@@ -11,28 +11,15 @@ from typing import Any
 import click
 
 from connectors import registry
-from rules import engine
-from rules import explain as explaining
-from rules.engine import RuleCount
-from rules.ruleset import On
+from rules.counts import RuleCount
 from sync import clock as clocks
 from sync import config as configs
-from sync import exemptionfiles, health, log, output, standing, told, trees, vetoes
-from sync.backup import back_up
-from sync.commands.shared import (
-    items_named,
-    load,
-    looking,
-    only_source,
-    opened_store,
-    rehearsal_note,
-    tell_unknown,
-)
+from sync import health, log, output, told, vetoes
+from sync.commands.shared import looking, only_source, stored, tell_unknown
 from sync.config import Config
-from sync.findings import last_counts
+from sync.lastly import last_counts, last_summary
 from sync.stops import Exit
 from sync.store import Store
-from sync.today import today
 from sync.wording import many
 
 _ITEM_COLUMNS = (
@@ -63,6 +50,8 @@ def items(path: Path | None, source: str | None, form: str) -> None:
 
 def findings(path: Path | None, source: str | None, form: str) -> None:
     """What the last run found."""
+    from rules.ruleset import On
+
     with looking(path) as (config, store):
         where, parameters = only_source(config, source)
         columns = "source, key, title, owner, rule, label, reason, since"
@@ -77,48 +66,9 @@ def findings(path: Path | None, source: str | None, form: str) -> None:
     output.emit(rows, ("source", "key", "label", "title", "reason"), form, "The rules found nothing.")
 
 
-def explain(path: Path | None, key: str, form: str) -> None:
-    """Every rule's answer for the items that people call KEY."""
-    config, ruleset = load(path, secrets=False)
-    clock = clocks.read()
-    rehearsal_note(clock)
-    with opened_store(config, create=False) as store:
-        moment = today(config, clock.now)
-        engine.prepare(store.connection, moment)
-        exemptions, told = exemptionfiles.read(config, ruleset, clock.now), []
-        for item in _with_initiatives(store, key):
-            answers = explaining.explain(store.connection, ruleset, moment, item["id"])
-            told.append((item, answers, standing.of_item(store, item, ruleset, exemptions, answers)))
-    if form == "json":
-        output.emit_json(
-            [
-                {**{name: item[name] for name in ("source", "key", "title")},
-                 "rules": explaining.as_json(answers), "labels": labels}
-                for item, answers, labels in told
-            ]
-        )  # fmt: skip
-        return
-    for item, answers, labels in told:
-        output.say(f'{item["key"]}  "{item["title"]}"  ({item["source"]})')
-        for line in explaining.as_text(item["key"], answers).split("\n"):
-            output.say(line, 7)
-        for label in labels:
-            output.say(f"{label['label']}: {label['state']}")
-
-
-def _with_initiatives(store: Store, key: str) -> list[dict[str, Any]]:
-    """What people call KEY, items and initiatives, and the initiatives that those items are in."""
-    columns = "id, source, key, title"
-    named = store.rows(f"SELECT {columns} FROM temp.initiative WHERE key = ? COLLATE NOCASE", (key,))
-    items = items_named(store, key, required=not named)
-    known = json.dumps(trees.initiatives_of(store, [item["id"] for item in items]))
-    around = store.rows(f"SELECT {columns} FROM temp.initiative WHERE id IN (SELECT value FROM json_each(?))", (known,))
-    return list({row["id"]: row for row in (*items, *named, *around)}.values())
-
-
 def status(path: Path | None, form: str) -> int:
     """How things stand. Returns 1 if a source's data is older, or quieter, than it usually is."""
-    with looking(path) as (config, store):
+    with stored(path) as (config, store):
         clock = clocks.read()
         counts = last_counts(store)
         worries = {name: health.worries(config, store, clock, name) for name in config.sources}
@@ -171,7 +121,7 @@ def _tell_status(state: Mapping[str, Any], counts: Sequence[RuleCount]) -> None:
 
 
 def _as_of_the_last_run(store: Store) -> dict[str, Any]:
-    summary = standing.last_summary(store)
+    summary = last_summary(store)
     exempt = summary.get("exemptions", {"items": 0, "entries": 0, "ended": []})
     return {"held": summary.get("held", {}), "exemptions": exempt}
 
@@ -254,6 +204,8 @@ def _source_states(config: Config, store: Store, worries: Mapping[str, list[str]
 
 def backup(path: Path | None, file: Path) -> None:
     """A checked copy of the store; silent under cron."""
+    from sync.backup import back_up
+
     config = configs.load(configs.find(path), secrets=False)
     size = back_up(config.store, file)
     if sys.stdout.isatty() or sys.stderr.isatty():

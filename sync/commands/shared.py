@@ -1,4 +1,7 @@
-"""What several commands need: the config with its rules, the open store, and how a line is cut short."""
+"""What several commands need: the config with its rules, the open store, and how a line is cut short.
+
+Commands that only look at the store, like `status`, need no rules: what reads them is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from rules import engine, loader
-from rules.calendar import CalendarTerms
-from rules.engine import RuleCount
-from rules.ruleset import RuleSet
+from rules.counts import RuleCount
 from sync import clock as clocks
 from sync import config as configs
 from sync import log, output
@@ -22,8 +22,11 @@ from sync.config import Config
 from sync.plan import NO_LONGER
 from sync.stops import InvalidStop
 from sync.store import Store, open_store, sqlite_in_words
-from sync.today import today
 from sync.wording import many, mid_sentence
+
+if TYPE_CHECKING:
+    from rules.calendar import CalendarTerms
+    from rules.ruleset import RuleSet
 
 
 def load(path: Path | None, *, secrets: bool = True, tests: bool = False) -> tuple[Config, RuleSet]:
@@ -37,6 +40,8 @@ def load(path: Path | None, *, secrets: bool = True, tests: bool = False) -> tup
 
 def rule_files(config: Config) -> list[Path]:
     """The rule files that are in force. Raises `InvalidStop` for a name that finds none."""
+    from rules import loader
+
     if not config.rules:
         return loader.builtin_files()
     files: list[Path] = []
@@ -55,6 +60,8 @@ def _from_here(path: Path) -> Path:
 
 def load_rules(files: Sequence[Path], prefix: str, calendars: Mapping[str, CalendarTerms] | None = None) -> RuleSet:
     """The rules of these files; `calendars` are those that their tests may name, where tests matter."""
+    from rules import loader
+
     try:
         return loader.load(files, prefix=prefix, calendars=calendars)
     except loader.RuleErrors as errors:
@@ -92,13 +99,22 @@ def because(reasons: Sequence[str]) -> str:
 
 
 @contextmanager
+def stored(path: Path | None) -> Iterator[tuple[Config, Store]]:
+    """A store to look at, as the last run left it."""
+    config = configs.load(configs.find(path), secrets=False)
+    rehearsal_note(clocks.read())
+    with opened_store(config, create=False) as store:
+        yield config, store
+
+
+@contextmanager
 def looking(path: Path | None) -> Iterator[tuple[Config, Store]]:
     """A store to look at, with `work_item` as of now."""
-    config = configs.load(configs.find(path), secrets=False)
-    clock = clocks.read()
-    rehearsal_note(clock)
-    with opened_store(config, create=False) as store:
-        engine.prepare(store.connection, today(config, clock.now))
+    from rules import engine
+    from sync.today import today
+
+    with stored(path) as (config, store):
+        engine.prepare(store.connection, today(config, clocks.read().now))
         yield config, store
 
 
@@ -111,6 +127,8 @@ def only_source(config: Config, source: str | None) -> tuple[str, tuple[str, ...
 
 
 def warn(ruleset: RuleSet, config: Config | None) -> int:
+    from rules import loader
+
     forbidden, longest = {}, {}
     for source in config.sources.values() if config else ():
         can = source.connector.capabilities

@@ -64,5 +64,5 @@ def test_a_store_from_before_there_were_calendars_is_brought_up_to_date(town: To
         connection.execute("DELETE FROM _sqlite_migrations WHERE name BETWEEN 'm004' AND 'm007' OR name LIKE 'm017%'")
     assert set(town.plan()) == {"APP-1"}
     with open_store(file) as store:
-        assert not migrations.pending(store.db)
+        assert not migrations.pending(store.connection)
         assert store.value("SELECT calendar FROM work_item") == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,11 +21,55 @@ def test_the_version(town: Town) -> None:
     assert town.unstuck("--version").out == f"unstuck {VERSION}\n"
 
 
-def test_starting_imports_nothing_that_the_command_does_not_use() -> None:
-    heavy = {"requests", "jira", "trello", "smartsheet", "sqlite_utils", "sqlite3", "rich", "holidays", "tenacity"}
-    code = f"import sys, sync.cli; print(sorted({heavy!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+VENDORS = {"requests", "jira", "trello", "smartsheet", "openpyxl", "tenacity"}
+HEAVY = VENDORS | {"sqlite_utils", "rich", "holidays", "filelock", "tempfile", "importlib.metadata"}
+A_SOURCE_OF_EACH = """
+[sources.jira]
+system   = "jira"
+base_url = "https://example.atlassian.net"
+email    = "bot@example.com"
+token    = { env = "TOKEN" }
+[sources.trello]
+system = "trello"
+key    = { env = "KEY" }
+token  = { env = "TOKEN" }
+[sources.sheets]
+system = "smartsheet"
+token  = { env = "TOKEN" }
+[sources.monday]
+system = "monday"
+token  = { env = "TOKEN" }
+[sources.plans]
+system = "msproject"
+path   = "*.xml"
+"""
+
+
+def imported(modules: set[str], *arguments: str, folder: Path) -> set[str]:
+    """Which of the modules a command has imported when it ends."""
+    code = (
+        f"import atexit, sys; from sync.cli import main; atexit.register(lambda: print({modules!r} & set(sys.modules)"
+    )
+    code += f", file=sys.stderr)); main({arguments!r})"
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    assert done.returncode in (0, 1), done.stderr
+    said = done.stderr.splitlines()[-1]
+    return set() if said == "set()" else set(ast.literal_eval(said))
+
+
+def test_starting_imports_nothing_that_the_command_does_not_use(tmp_path: Path) -> None:
+    assert not imported(HEAVY | {"sqlite3", "connectors.base"}, "--version", folder=tmp_path)
+
+
+def test_status_imports_no_rules_and_nothing_of_a_vendor(town: Town) -> None:
+    town.add(1)
+    town.unstuck("run")
+    town.write_config(CONFIG + A_SOURCE_OF_EACH)
+    rules = {"rules.compile", "rules.loader", "rules.engine", "rules.explain"}
+    assert not imported(HEAVY | rules, "status", folder=town.folder)
+    assert imported(HEAVY | rules, "rules", "check", folder=town.folder) >= {"rules.compile", "rules.loader"}
 
 
 def test_alone_it_says_what_to_do_first(tmp_path: Path, town: Town) -> None:

@@ -18,7 +18,7 @@ from sync.migrations import migrations
 from sync.store import APPLICATION_ID, damage, open_store
 from tests.sync.town import ROOT, Town
 
-STEPS = [step.name for step in migrations._migrations]
+STEPS = migrations.names
 
 LATER_COLUMNS = {"calendar": "m005_calendars", "metric_described": "m006_described_metrics"}
 """Columns that the first step makes today, and did not make until the step that adds them came."""
