@@ -17,6 +17,7 @@ from operator import attrgetter
 import orjson
 
 from connectors.model import WorkItem
+from rules import learned
 from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
 from rules.grading import Grader
 from rules.text import fold, fold_sql, register
@@ -126,6 +127,7 @@ CREATE TABLE item_detail (
 );
 {CALENDAR_DAY};
 {INITIATIVE_TABLES}
+{learned.TABLES}
 """
 """`item.outcome_id` is the item whose outcome counts for this one: itself, or the ancestor that it inherits from.
 `item_detail.fields` is JSON, name -> text; null where the tool could not answer.

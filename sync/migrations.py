@@ -10,7 +10,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from rules import incremental, lasting, table
+from rules import incremental, lasting, learned, table
 from sync import links, views
 
 migrations = Migrations("unstuck")
@@ -318,3 +318,9 @@ def m018_initiatives(db: Database) -> None:
         "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "
         "WHERE a.labelled"
     )
+
+
+@migrations()
+def m019_learned(db: Database) -> None:
+    """What the past of each kind of item says of how long its statuses take, by month."""
+    _run(db, learned.TABLES)
