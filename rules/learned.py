@@ -161,4 +161,12 @@ def learned_in(rule: Rule) -> Iterable[Learned]:
 
 def percents(ruleset: RuleSet) -> tuple[int, ...]:
     """Which percentiles any rule asks for, rising."""
-    return tuple(sorted({learned.percent for rule in ruleset.rules for learned in learned_in(rule)}))
+    return tuple(sorted(least_items(ruleset)))
+
+
+def least_items(ruleset: RuleSet) -> dict[int, int]:
+    """Percentile -> with how many finished items a rule first goes by it."""
+    least: dict[int, int] = {}
+    for learned in (each for rule in ruleset.rules for each in learned_in(rule)):
+        least[learned.percent] = min(learned.from_items, least.get(learned.percent, MOST_ITEMS))
+    return least
