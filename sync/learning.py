@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
@@ -46,7 +46,15 @@ def clocks_of(config: Config, today: Today) -> Clocks:
     return Clocks(today.calendars, config.timezone, zones)
 
 
-def learn(store: Store, ruleset: RuleSet, today: Today, clocks: Clocks, *, rehearsal: bool) -> None:
+def learn(
+    store: Store,
+    ruleset: RuleSet,
+    today: Today,
+    clocks: Clocks,
+    *,
+    rehearsal: bool,
+    progress: Callable[[str], None] = lambda _: None,
+) -> None:
     """Keep the percentiles that the rules ask for and that this month has not been asked for yet.
 
     They stay as they are until the next month. A rehearsal may be of a month whose past is not over: what it kept is
@@ -61,6 +69,7 @@ def learn(store: Store, ruleset: RuleSet, today: Today, clocks: Clocks, *, rehea
     wanted = [each for each in learned.percents(ruleset) if each not in kept or (kept[each] and not rehearsal)]
     if not wanted:
         return
+    progress("learning how long work takes")
     _take(store.connection, first, clocks)
     with store.deriving() as connection:
         if not set(wanted).isdisjoint(kept):

@@ -134,9 +134,10 @@ def _begin(store: Store, clock: Clock, wish: Wish) -> int:
 
 
 def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
-    wish.progress("evaluating rules")
     moment = today(config, clock.now)
-    learning.learn(store, ruleset, moment, learning.clocks_of(config, moment), rehearsal=clock.rehearsal)
+    clocks = learning.clocks_of(config, moment)
+    learning.learn(store, ruleset, moment, clocks, rehearsal=clock.rehearsal, progress=wish.progress)
+    wish.progress("evaluating rules")
     evaluation = findings.evaluate(store, ruleset, moment)
     report.counts = evaluation.counts
     report.rule_failures = [f"{why}." for _, why in evaluation.failures]

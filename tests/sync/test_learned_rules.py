@@ -107,9 +107,9 @@ def test_what_was_learned_stays_within_its_bounds(team: Town) -> None:
 
 
 def test_nothing_moves_until_the_month_does(team: Town) -> None:
-    """What is done in March counts from April on."""
+    """What is done in March counts from April on, and so does what was done before and is heard of in March only."""
     for number in range(60):
-        finish(team, 200 + number, days=9, on="2026-03-19")
+        finish(team, 200 + number, days=9, on="2026-03-19" if number % 2 else "2026-02-19")
     team.now = "2026-03-31T12:00:00"
     team.unstuck("run")
     assert labels(team) == {"APP-1": "pmo-slow", "APP-2": "pmo-slow"}
