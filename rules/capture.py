@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,12 +13,14 @@ from typing import Any
 from rules.calendar import WEEKDAYS, WEEKEND, CalendarTerms
 from rules.casecalendar import KEYS as CALENDAR_KEYS
 from rules.columns import ANSWERABLE, COLUMNS, Kind, unknown_bit
-from rules.compile import counts_business_days, subjects_of
+from rules.compile import Scope, counts_business_days, known_sql, subjects_of
+from rules.learned import learned_in
 from rules.reader import DERIVED_FROM, UNTESTABLE
 from rules.ruleset import Case, Moment, Rule, RuleSet
 from rules.selftest import Terms, run_case
 from rules.text import fold
 
+_PERCENTILE = re.compile(r"p\d+")
 _GRADED_BY = ("outcome_metric", "outcome_baseline", "outcome_target", "outcome_reviewed_at")
 
 
@@ -42,7 +45,8 @@ def capture(
     item = dict(_values(row, names, ruleset)) | _custom(row, custom)
     bare = Case(tuple(sorted(item.items())), (Moment(day, frozenset(), rule.line),))
     alone = RuleSet((rule,), ruleset.files, ruleset.prefix)
-    bare = replace(bare, calendar=_calendar(rule, row, terms))
+    past, items = _past(connection, rule, item_id, Scope(terms.today(day), ruleset))
+    bare = replace(bare, calendar=_calendar(rule, row, terms), learned=past, learned_items=items)
     got = run_case(alone, bare, rule.id, rule.file, terms)[0].got
     return replace(bare, moments=(Moment(day, got, rule.line),))
 
@@ -56,6 +60,20 @@ def _calendar(rule: Rule, row: Mapping[str, Any], terms: Terms) -> str | Calenda
         return str(named[row["calendar"] - 1])
     plain = CalendarTerms(weekend=terms.usual.weekend)
     return None if terms.usual == plain else terms.usual
+
+
+def _past(
+    connection: sqlite3.Connection, rule: Rule, item_id: int, scope: Scope
+) -> tuple[tuple[tuple[int, int], ...], int | None]:
+    """What is known of the percentiles that the rule asks for, for items of the item's kind."""
+    past, items = dict[int, int](), None
+    for learned in learned_in(rule):
+        known = known_sql("days || ' ' || items", learned, scope)
+        query = f"SELECT {known.text} FROM temp.work_item WHERE id = ?"
+        [told] = connection.execute(query, (*known.values, item_id)).fetchone()
+        if told:
+            past[learned.percent], items = map(int, told.split())
+    return tuple(sorted(past.items())), items
 
 
 def _row(connection: sqlite3.Connection, item_id: int) -> dict[str, Any]:
@@ -119,9 +137,11 @@ def as_toml(case: Case, comment: str) -> str:
     labels = sorted(moment.expect)
     expect = _toml(labels[0]) if len(labels) == 1 else _toml(labels)
     calendar = f"calendar = {_toml(_described(case.calendar))}\n" if case.calendar else ""
+    past = {f"p{percent}": days for percent, days in case.learned} | {"items": case.learned_items}
+    learned = f"learned = {_toml(past)}\n" if case.learned else ""
     return (
         f"[[rule.test]]     # {' '.join(comment.split())}\n"
-        f"now    = {_toml(moment.now)}\nitem   = {_toml(dict(case.item))}\n{calendar}expect = {expect}\n"
+        f"now    = {_toml(moment.now)}\nitem   = {_toml(dict(case.item))}\n{calendar}{learned}expect = {expect}\n"
     )
 
 
@@ -151,4 +171,5 @@ def _toml(value: object) -> str:
 
 
 def _key(name: str) -> str:
-    return name if name in COLUMNS or name in ("fields", "unknown", *CALENDAR_KEYS) else _toml(name)
+    plain = name in COLUMNS or name in ("fields", "unknown", "items", *CALENDAR_KEYS) or _PERCENTILE.fullmatch(name)
+    return name if plain else _toml(name)

@@ -53,6 +53,20 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """More business days than so many percent of the finished items of its kind needed, as their own past tells."""
+
+    percent: int
+    otherwise: int
+    """What holds until enough is known."""
+    at_least: int
+    at_most: int
+    """Whatever was learned, the threshold is never outside of these."""
+    from_items: int
+    """So many items must have been finished."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ago:
     """A day that lies so many days back; never one that is still to come."""
 
@@ -89,7 +103,7 @@ class Fixed:
     day: date
 
 
-Word = Missing | Placeholder | OneOf | Contains | Amount | Ago | Within | Past | Fixed
+Word = Missing | Placeholder | OneOf | Contains | Amount | Learned | Ago | Within | Past | Fixed
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from rules.clauses import (
     Group,
     How,
     Joint,
+    Learned,
     Missing,
     OneOf,
     Past,
@@ -37,6 +38,7 @@ from rules.clauses import (
 from rules.columns import Kind, custom_path
 from rules.escape import truth
 from rules.grading import Placeholders
+from rules.learned import MEASURE
 from rules.ruleset import Ladder, Rule, RuleSet, Step
 from rules.text import blank_sql, contains_sql, fold, fold_sql, is_one_of_sql
 from rules.today import Today
@@ -224,7 +226,31 @@ def _counted_sql(word: Word, counted: Counted, scope: Scope) -> Sql:
             return Sql(f"({day} IS NULL)")
         case Amount(how, number):
             return _days_sql(day, how, int(number), scope, business=counted.business)
+        case Learned():
+            threshold = threshold_sql(word, scope)
+            return _definite(f"{MEASURE} > {threshold.text}", *threshold.values)
     raise _misplaced(word, day)
+
+
+def threshold_sql(learned: Learned, scope: Scope) -> Sql:
+    """The business days that an item may take."""
+    known = known_sql("CASE WHEN items >= ? THEN max(?, min(?, days)) END", learned, scope)
+    values = (learned.from_items, learned.at_least, learned.at_most, *known.values, learned.otherwise)
+    return Sql(f"ifnull({known.text}, ?)", values)
+
+
+def known_sql(what: str, learned: Learned, scope: Scope) -> Sql:
+    """What is known of the percentile for items of the item's kind; NULL where nothing is.
+
+    The newest month counts that is not after the day; of the kind, what the tool does not tell is empty.
+    """
+    kind = "in_source = source AND in_collection = collection AND of_type = ifnull(type, '') "
+    month = "(SELECT max(month) FROM learned_month WHERE percent = ? AND month <= ?)"
+    return Sql(
+        f"(SELECT {what} FROM learned WHERE month = {month} AND percent = ? AND {kind}"
+        "AND in_status = ifnull(status, ''))",
+        (learned.percent, scope.today.date.isoformat(), learned.percent),
+    )
 
 
 def _days_sql(day: str, how: How, days: int, scope: Scope, *, business: bool) -> Sql:
@@ -292,7 +318,7 @@ def _misplaced(word: Word, column: str) -> TypeError:
 
 def steps_test(ladder: Ladder, step: Step) -> Test:
     """The clause "over this step's threshold"."""
-    return Test(ladder.measure, (Amount(How.OVER, step.over),), wrote=f"over {step.over:g}")
+    return Test(ladder.measure, (step.word,), wrote=f"over {step.threshold}")
 
 
 def _highest_sql(ladder: Ladder, steps: tuple[Step, ...], scope: Scope) -> Sql:

@@ -16,6 +16,7 @@ from rules.clauses import (
     Fixed,
     Group,
     How,
+    Learned,
     OneOf,
     Past,
     Subject,
@@ -26,6 +27,7 @@ from rules.clauses import (
 )
 from rules.columns import GRADES, Kind
 from rules.engine import evaluate
+from rules.learned import FROM_ITEMS, TERMS, least_of, most_of
 from rules.ruleset import Case, Ladder, Moment, Override, Rule, RuleSet, Step
 from rules.selftest import Terms, item_at
 from rules.text import fold
@@ -144,9 +146,9 @@ def _overrides(measure: Subject, override: Override) -> Iterator[tuple[str, Over
 
 def _steps(measure: Subject, steps: tuple[Step, ...]) -> Iterator[tuple[str, tuple[Step, ...]]]:
     for number, step in enumerate(steps):
-        for word, what in _words(measure, Amount(How.OVER, step.over)):
-            if isinstance(word, Amount):
-                moved = replace(step, over=word.number)
+        for word, what in _words(measure, step.word):
+            if isinstance(word, Amount | Learned):
+                moved = replace(step, over=word.number if isinstance(word, Amount) else word)
                 yield f"{measure} {what}", (*steps[:number], moved, *steps[number + 1 :])
 
 
@@ -193,6 +195,8 @@ def _words(subject: Subject, word: Word) -> Iterator[tuple[Word, str]]:
         match word:
             case Amount(how, number) if _can_differ(subject, how, number + by):
                 yield Amount(how, number + by), f"{how} {number:g} becomes {how} {number + by:g}"
+            case Learned():
+                yield from _percentiles(word, by)
             case Ago(how, days, business) if _day_can_differ(how, days + by):
                 unit = "business days ago" if business else "days ago"
                 yield Ago(how, days + by, business), f"{how} {days} {unit} becomes {how} {days + by}"
@@ -205,6 +209,21 @@ def _words(subject: Subject, word: Word) -> Iterator[tuple[Word, str]]:
                 yield Ago(How.OVER, 1, business=False), "past becomes before yesterday"
             case Past():
                 yield Ago(How.AT_LEAST, 0, business=False), "past becomes today or past"
+
+
+def _percentiles(learned: Learned, by: int) -> Iterator[tuple[Word, str]]:
+    """A percentile moved, and each number beside it that the rule sets itself."""
+    set_by_default = {
+        "at_least": least_of(learned.otherwise),
+        "at_most": most_of(learned.otherwise),
+        "from_items": FROM_ITEMS,
+    }
+    if 1 <= learned.percent + by <= 99:
+        yield replace(learned, percent=learned.percent + by), f"p{learned.percent} becomes p{learned.percent + by}"
+    for name in TERMS:
+        number = getattr(learned, name)
+        if number != set_by_default.get(name):
+            yield replace(learned, **{name: number + by}), f"{name} = {number} becomes {name} = {number + by}"
 
 
 def _can_differ(subject: Subject, how: How, number: float) -> bool:

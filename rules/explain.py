@@ -15,9 +15,34 @@ from typing import Any
 
 from rules import phrases
 from rules.calendar import Calendar
-from rules.clauses import COUNTED, Ago, Amount, Clause, Expression, Group, How, Joint, Missing, Past, Subject, Test
+from rules.clauses import (
+    COUNTED,
+    Ago,
+    Amount,
+    Clause,
+    Expression,
+    Group,
+    How,
+    Joint,
+    Learned,
+    Missing,
+    Past,
+    Subject,
+    Test,
+)
 from rules.columns import Kind
-from rules.compile import Scope, Sql, answer_sql, clause_sql, label_sql, steps_sql, steps_test, test_sql
+from rules.compile import (
+    Scope,
+    Sql,
+    answer_sql,
+    clause_sql,
+    known_sql,
+    label_sql,
+    steps_sql,
+    steps_test,
+    test_sql,
+    threshold_sql,
+)
 from rules.engine import prepare
 from rules.escape import failure, limited
 from rules.ruleset import On, Rule, RuleSet, Step
@@ -204,8 +229,33 @@ def _test_answer(item: _Item, test: Test, depth: int) -> ClauseAnswer:
     if answer is Answer.NO and not test.negated and _asks_of_nothing(item, test):
         answer = Answer.NOT_APPLICABLE
     day = _turns_on(item, test) if answer is Answer.NO else None
-    value = _value(item, test.subject)
+    past = [f"; {_past(item, word)}" for word in test.words if isinstance(word, Learned)]
+    value = _value(item, test.subject) + "".join(past)
     return ClauseAnswer(answer, phrases.clause(test), value, depth, day)
+
+
+def _past(item: _Item, learned: Learned) -> str:
+    """What the item's own kind says of the percentile, and what holds for that reason."""
+    told, where = item.ask(known_sql("json_array(month, days, items)", learned, item.scope)), _whose(item)
+    month, days, items = json.loads(told) if told else ("", 0, 0)
+    if items < learned.from_items:
+        return (
+            f"{learned.otherwise} days hold, as {items} items have finished {where} in a year, "
+            f"and p{learned.percent} takes {learned.from_items}"
+        )
+    first = phrases.day(date.fromisoformat(month))
+    known = f"your team's p{learned.percent} {where} is {days} days, from {items} items (as of {first})"
+    holds = item.ask(threshold_sql(learned, item.scope))
+    return known if holds == days else f"{known}, and {holds} hold: {_bound(learned, days)}"
+
+
+def _whose(item: _Item) -> str:
+    kind = item.ask(Sql("nullif(type, '')"))
+    return f"in {item.ask(value_sql(Subject('status')))}{f' ({kind})' if kind else ''}"
+
+
+def _bound(learned: Learned, days: int) -> str:
+    return f"never fewer than {learned.at_least}" if days < learned.at_least else f"never more than {learned.at_most}"
 
 
 def _asks_of_nothing(item: _Item, test: Test) -> bool:
@@ -242,9 +292,15 @@ def _turns_on(item: _Item, test: Test) -> date | None:
     """The day on which a clause that says no will say yes, if nothing but time passes."""
     if test.negated:
         return None
-    days = [day for word in test.words if (day := _word_turns_on(item, test.subject, word)) is not None]
+    words = (_as_amount(item, word) if isinstance(word, Learned) else word for word in test.words)
+    days = [day for word in words if (day := _word_turns_on(item, test.subject, word)) is not None]
     future = [day for day in days if day > item.scope.today.date]
     return min(future, default=None)
+
+
+def _as_amount(item: _Item, learned: Learned) -> Amount:
+    """What holds of it as long as nothing else is learned."""
+    return Amount(How.OVER, item.ask(threshold_sql(learned, item.scope)))
 
 
 def _word_turns_on(item: _Item, subject: Subject, word: object) -> date | None:

@@ -8,8 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, floor
 
-from rules.clauses import COUNTED, Ago, Amount, Counted, How, OneOf, Past, Subject, Test, Within, Word, tests_of
+from rules.clauses import (
+    COUNTED,
+    Ago,
+    Amount,
+    Counted,
+    How,
+    Learned,
+    OneOf,
+    Past,
+    Subject,
+    Test,
+    Within,
+    Word,
+    tests_of,
+)
 from rules.compile import Scope, steps_test, subjects_of
+from rules.learned import MEASURE, learned_in
 from rules.ruleset import Rule
 
 Range = tuple[str, int, int]
@@ -27,7 +42,22 @@ _GRADE = Subject("outcome_grade")
 def ranges(rule: Rule, scope: Scope, before: Scope) -> tuple[Range, ...]:
     """Where items lie that may answer the rule otherwise in `scope` than on the day of `before`."""
     both = zip(cuts(rule, before), cuts(rule, scope), strict=True)
-    return tuple(sorted({(column, min(was, now), max(was, now)) for (column, was), (_, now) in both if was != now}))
+    moved = {(column, min(was, now), max(was, now)) for (column, was), (_, now) in both if was != now}
+    return tuple(sorted(moved.union(_bands(rule, scope, before))))
+
+
+def _bands(rule: Rule, scope: Scope, before: Scope) -> Iterator[Range]:
+    """What learned thresholds may have passed over since another day: each lay, and lies, within its own bounds.
+
+    So it does not matter what was learned then and is now.
+    """
+    for learned in learned_in(rule) if scope.ordinal != before.ordinal else ():
+        for calendar in scope.today.calendars:
+            least, most = (
+                [each.latest(days, business=True, calendar=calendar) for each in (before, scope)]
+                for days in (learned.at_least, learned.at_most)
+            )
+            yield f"{COUNTED[MEASURE].moment}_day", min(most), max(least)
 
 
 def cuts(rule: Rule, scope: Scope) -> Iterator[tuple[str, int]]:
@@ -84,6 +114,8 @@ def _word_cuts(word: Word, subject: Subject, scope: Scope) -> Iterator[tuple[str
         case Amount(how, number) if counted:
             for days in (floor(number), ceil(number)):
                 yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=counted.business))
+        case Learned():
+            yield from ((day, cut) for cut in _day_cuts(How.OVER, word.at_most, scope, business=True))
         case Ago(how, days, business):
             yield day, scope.ordinal
             yield from ((day, cut) for cut in _day_cuts(how, days, scope, business=business))

@@ -11,6 +11,7 @@ from rules.clauses import (
     Expression,
     Group,
     Joint,
+    Learned,
     Missing,
     OneOf,
     Placeholder,
@@ -32,6 +33,8 @@ def clause(test: Test) -> str:
     """`status_category is in progress`, `over 20 business days in status`."""
     if test.subject.name in COUNTED and not test.subject.custom and isinstance(test.words[0], Amount):
         return f"{test.wrote} {_spoken(test.subject.name)}"
+    if any(isinstance(word, Learned) for word in test.words):
+        return f"{test.wrote.partition(',')[0]} of {_spoken(test.subject.name)}"
     return f"{test.subject} is {test.wrote}" if _needs_is(test) else f"{test.subject} {test.wrote}"
 
 

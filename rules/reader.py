@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
+from typing import TypeGuard
 
 from connectors.model import Exempting
-from rules import casecalendar, escape, words
+from rules import casecalendar, escape, learned, words
 from rules.calendar import CalendarTerms
-from rules.clauses import Clause, Group, Joint, Subject, Test, tests_of
+from rules.clauses import Clause, Group, Joint, Learned, Subject, Test, tests_of
 from rules.columns import ANSWERABLE, COLUMNS, Kind
 from rules.places import Path, Places
-from rules.ruleset import Came, Case, Ladder, Moment, On, Override, Rollout, Rule, Step
+from rules.ruleset import Came, Case, Ladder, Moment, On, Override, Rollout, Rule, RuleSet, Step
 from rules.says import PLACES
 from rules.text import fold
 
@@ -37,11 +38,11 @@ RULE_KEYS = {
     "test": "items and the labels that they must get",
 }
 LADDER_KEYS = ("measure", "steps", "override")
-STEP_KEYS = ("over", "label")
+STEP_KEYS = ("over", "label", *learned.TERMS)
 ROLLOUT_KEYS = ("per_run", "first")
 MEANING_KEYS = ("on", "when", "label", "ladder")
 OVERRIDE_KEYS = ("when", "steps")
-TEST_KEYS = ("now", "item", "history", "calendar", "expect", "later")
+TEST_KEYS = ("now", "item", "history", "calendar", "learned", "expect", "later")
 HISTORY_KEYS = ("on", "status", "status_category")
 LATER_KEYS = ("on", "expect")
 IN_HISTORY = ("status", "status_category", "status_since")
@@ -259,7 +260,9 @@ class _Reader:
     def test(self, subject: Subject, value: object, path: Path) -> Clause | None:
         try:
             test = words.parse(subject, value)
-        except words.WordError as error:
+            if any(isinstance(word, Learned) for word in test.words):
+                self.can_learn(subject)
+        except ValueError as error:
             self.wrong(path, str(subject), str(error))
             return None
         if subject.kind is Kind.LABELS and self.prefix:
@@ -304,9 +307,9 @@ class _Reader:
         if len(known) < len(steps):
             return ()
         for lower, higher in pairwise(known):
-            if lower.over >= higher.over:
-                why = f"the steps must rise, and {higher.over:g} comes after {lower.over:g}: put them in order"
-                self.wrong((*place, known.index(higher)), "ladder.steps", why)
+            why = learned.rises(lower, higher)
+            if why:
+                self.wrong((*place, known.index(higher)), "ladder.steps", f"the steps must rise, and {why}")
         if len({step.label for step in known}) < len(known):
             self.wrong(place, "ladder.steps", "two steps have one label: give each its own")
         return tuple(known)
@@ -316,17 +319,36 @@ class _Reader:
         if entry is None:
             return None
         label, over = self.label(entry, path, "ladder.steps.label"), entry.get("over")
-        if isinstance(over, bool) or not isinstance(over, int | float):
-            self.wrong((*path, "over"), "ladder.steps", "each step needs a number: over = 10")
+        if isinstance(over, bool) or not isinstance(over, int | float | str):
+            why = 'each step needs a number, over = 10, or a percentile, over = "p85"'
+            self.wrong((*path, "over"), "ladder.steps", why)
             return None
         if measure is None or label is None:
             return None
         try:
-            words.parse(measure, over)
-        except words.WordError as error:
+            return Step(self.threshold(measure, over, entry), label)
+        except ValueError as error:
             self.wrong((*path, "over"), "ladder.steps", str(error))
             return None
-        return Step(float(over), label)
+
+    def threshold(self, measure: Subject, over: float | str, entry: dict[str, object]) -> float | Learned:
+        """What a step must be over. Raises ValueError with one sentence."""
+        terms = {name: value for name, value in entry.items() if name in learned.TERMS}
+        if isinstance(over, str):
+            found = learned.read(over, terms)
+            self.can_learn(measure)
+            return found
+        words.parse(measure, over)
+        if terms:
+            raise ValueError(f'{next(iter(terms))} goes with a percentile, such as over = "p85", and not with a number')
+        return float(over)
+
+    def can_learn(self, subject: Subject) -> None:
+        """Raises ValueError with one sentence where a percentile has no past to come from."""
+        if subject != Subject(learned.MEASURE):
+            raise ValueError(f"a percentile can be learned of {learned.MEASURE} only: measure that, or write a number")
+        if self.on is On.INITIATIVE:
+            raise ValueError("an initiative has no statuses of its own to learn from: write a number")
 
     def overrides(self, value: object, path: Path, measure: Subject | None) -> tuple[Override, ...] | None:
         if not isinstance(value, list):
@@ -361,14 +383,14 @@ class _Reader:
             first = self.text(entry, "first", path, "rollout.first")
         return Rollout(per_run=per_run, first=first)
 
-    def cases(self, value: object, path: Path, labels: Sequence[str]) -> tuple[Case, ...]:
+    def cases(self, value: object, path: Path, labels: Sequence[str], percents: Sequence[int]) -> tuple[Case, ...]:
         if not isinstance(value, list):
             self.wrong(path, "test", "write it as [[rule.test]], in two pairs of brackets")
             return ()
-        found = [self.case(entry, (*path, number), labels) for number, entry in enumerate(value)]
+        found = [self.case(entry, (*path, number), labels, percents) for number, entry in enumerate(value)]
         return tuple(case for case in found if case is not None)
 
-    def case(self, value: object, path: Path, labels: Sequence[str]) -> Case | None:
+    def case(self, value: object, path: Path, labels: Sequence[str], percents: Sequence[int]) -> Case | None:
         entry = self.table(value, path, "test", TEST_KEYS)
         if entry is None:
             return None
@@ -386,7 +408,20 @@ class _Reader:
         first = Moment(now, self.expected(entry, path, "test.expect", labels), self.places.line(path))
         later = self.later(entry, path, labels, _day_of(now))
         calendar = self.calendar(entry, path)
-        return Case(tuple(sorted(item.items())), (first, *later), history, self.on, calendar)
+        past, items = self.past(entry.get("learned", {}), (*path, "learned"), percents)
+        return Case(tuple(sorted(item.items())), (first, *later), history, self.on, calendar, past, items)
+
+    def past(
+        self, value: object, path: Path, percents: Sequence[int]
+    ) -> tuple[tuple[tuple[int, int], ...], int | None]:
+        """What a test says of its team's past: percentile -> days, and from how many items, if that is said."""
+        asked = tuple(f"p{percent}" for percent in percents)
+        entry = self.table(value, path, "test.learned", (*asked, "items"))
+        whole = {name: days for name, days in (entry or {}).items() if _is_count(days)}
+        if entry is not None and len(whole) < len(entry):
+            self.wrong(path, "test.learned", "these are whole numbers: learned = { p85 = 6, items = 143 }")
+        items = whole.get("items")
+        return tuple((percent, whole[f"p{percent}"]) for percent in percents if f"p{percent}" in whole), items
 
     def calendar(self, entry: dict[str, object], path: Path) -> str | CalendarTerms | None:
         """The test's own calendar; none where there is a mistake, or it counts plain weeks."""
@@ -479,6 +514,10 @@ class _Reader:
             self.wrong(path, f"test.item.{name}", why)
 
 
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _day_of(now: date) -> date:
     return now.date() if isinstance(now, datetime) else now
 
@@ -561,7 +600,8 @@ def read_rule(
     if when is not None and sum(1 for _ in tests_of(when)) > MOST:
         reader.wrong((*path, "when"), "when", f"the condition has more than {MOST} clauses: split the rule")
     rule = Rule(rule_id or "", says, when or Group(Joint.ALL, ()), label, ladder, file, places.line(path))
-    tests = reader.cases(entry.get("test", []), (*path, "test"), rule.labels) if not mistakes else ()
+    percents = learned.percents(RuleSet((rule,), ()))
+    tests = reader.cases(entry.get("test", []), (*path, "test"), rule.labels, percents) if not mistakes else ()
     if mistakes:
         return None
     return replace(rule, on=on, tests=tests, rollout=rollout, meaning=_meaning(entry))

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from rules.calendar import CalendarTerms
-from rules.clauses import Clause, Expression, Subject, expressions_of
+from rules.clauses import Amount, Clause, Expression, How, Learned, Subject, expressions_of
 
 
 class On(StrEnum):
@@ -28,8 +28,18 @@ class On(StrEnum):
 class Step:
     """One rung of a ladder: strictly over this much, this label."""
 
-    over: float
+    over: float | Learned
     label: str
+
+    @property
+    def word(self) -> Amount | Learned:
+        """What it asks of the measure."""
+        return self.over if isinstance(self.over, Learned) else Amount(How.OVER, self.over)
+
+    @property
+    def threshold(self) -> str:
+        """As people write it: `10`, `p85`."""
+        return f"p{self.over.percent}" if isinstance(self.over, Learned) else f"{self.over:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,10 @@ class Case:
     """Whether `item` is one, or an initiative."""
     calendar: str | CalendarTerms | None = None
     """Whose business days count: by name, or described. None: plain weeks."""
+    learned: tuple[tuple[int, int], ...] = ()
+    """What its team's past says: percentile -> business days, for items of its kind."""
+    learned_items: int | None = None
+    """From how many items that is. None: from enough."""
 
 
 @dataclass(frozen=True, slots=True)

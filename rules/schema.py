@@ -7,6 +7,7 @@ from typing import Any
 
 from rules.calendar import WEEKDAYS
 from rules.columns import ANSWERABLE, COLUMNS, Column, Kind
+from rules.learned import TERMS
 from rules.reader import DERIVED_FROM, RULE_KEYS, UNTESTABLE
 from rules.ruleset import On
 from rules.words import FORMS, NO_TEXT, PATTERNS
@@ -30,12 +31,21 @@ def schema() -> dict[str, Any]:
                     {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}},
                 ]
             },
-            "step": _table({"over": {"type": "number"}, "label": _text()}, "over", "label"),
+            "step": _step(),
             "steps": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}},
             "ladder": _ladder(),
             "test": _test(),
         },
     }
+
+
+def _step() -> dict[str, Any]:
+    """A step over a number, or over a percentile with what goes with it."""
+    percentile = {"type": "string", "pattern": r"^\s*[pP]0*[1-9][0-9]?\s*$"}
+    numbers = {name: {"type": "integer", "minimum": 1, "description": text} for name, text in TERMS.items()}
+    number = _table({"over": {"type": "number"}, "label": _text()}, "over", "label")
+    learned = _table({"over": percentile, "label": _text(), **numbers}, "over", "label", "otherwise")
+    return {"anyOf": [number, learned]}
 
 
 def _text(description: str = "") -> dict[str, Any]:
@@ -117,7 +127,7 @@ def _ladder() -> dict[str, Any]:
 
 
 def _test() -> dict[str, Any]:
-    expect = {"anyOf": [{"type": "string"}, _TEXTS]}
+    expect, count = {"anyOf": [{"type": "string"}, _TEXTS]}, {"type": "integer", "minimum": 0}
     came = _table({"on": _DAY, "status": _text(), "status_category": _ITEM_VALUES[Kind.CATEGORY]}, "on", "status")
     later = _table({"on": _DAY, "expect": expect}, "on", "expect")
     properties = {
@@ -125,6 +135,12 @@ def _test() -> dict[str, Any]:
         "item": _item(),
         "history": {"type": "array", "minItems": 1, "items": came},
         "calendar": {"anyOf": [_text(), _calendar()]},
+        "learned": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"items": count},
+            "patternProperties": {"^p[1-9][0-9]?$": count},
+        },
         "expect": expect,
         "later": {"type": "array", "items": later},
     }

@@ -18,6 +18,7 @@ from rules.described import Finder
 from rules.engine import evaluate
 from rules.explain import RuleAnswer, explain
 from rules.grading import SHIPPED, Grader
+from rules.learned import MOST_ITEMS
 from rules.ruleset import Came, Case, Moment, On, RuleSet
 from rules.table import INITIATIVE, PULLED, TABLES, detail_row, pulled_row, resolve
 from rules.text import fold
@@ -122,6 +123,7 @@ def item_at(case: Case, moment: Moment, terms: Terms) -> Iterator[sqlite3.Connec
         connection.executescript(TABLES)
         for item in items_of(case, terms.today(moment.now)):
             insert(connection, item, terms.zone, terms.grader, terms.finder)
+        _insert_past(connection, case, terms.today(moment.now))
         if case.on is On.INITIATIVE:
             _insert_initiative(connection, dict(case.item))
         yield connection
@@ -168,6 +170,22 @@ def insert(
         "INSERT INTO item_detail (item_id, description, fields) VALUES (last_insert_rowid(), ?, ?)", detail_row(item)
     )
     resolve(connection, ())
+
+
+_ENOUGH = MOST_ITEMS
+"""Finished items of a past of which a test does not say how many there were."""
+
+
+def _insert_past(connection: sqlite3.Connection, case: Case, today: Today) -> None:
+    """What the test says of its team's past, for the item's kind as it is on that day."""
+    month, items = today.date.replace(day=1).isoformat(), case.learned_items
+    for percent, days in case.learned:
+        connection.execute("INSERT INTO learned_month (month, percent) VALUES (?, ?)", (month, percent))
+        connection.execute(
+            "INSERT INTO learned SELECT ?, ?, source, collection, ifnull(type, ''), ifnull(status, ''), ?, ? "
+            "FROM item WHERE id = 1",
+            (month, percent, days, _ENOUGH if items is None else items),
+        )
 
 
 def _insert_initiative(connection: sqlite3.Connection, given: dict[str, object]) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from connectors.model import WorkItem
+from rules import learned
 from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
 from rules.grading import Grader
 from rules.text import fold, fold_sql, register
@@ -128,6 +129,7 @@ CREATE TABLE item_detail (
 );
 {CALENDAR_DAY};
 {INITIATIVE_TABLES}
+{learned.TABLES}
 """
 """`item.outcome_id` is the item whose outcome counts for this one: itself, or the ancestor that it inherits from.
 `item_detail.fields` is JSON, name -> text; null where the tool could not answer.

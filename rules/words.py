@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
+from rules import learned
 from rules.clauses import (
     COUNTED,
     Ago,
@@ -18,6 +19,7 @@ from rules.clauses import (
     Contains,
     Fixed,
     How,
+    Learned,
     Missing,
     OneOf,
     Past,
@@ -99,7 +101,7 @@ PATTERNS: dict[Kind, str] = {
     Kind.CATEGORY: _NAMES[Kind.CATEGORY],
     Kind.GRADE: rf"(?:(?:over|under|at least|at most)\s+)?(?:{_NAMES[Kind.GRADE]})",
     Kind.DATE: "|".join(("never", "past", _AGO.pattern, _WITHIN.pattern, _FIXED.pattern)),
-    Kind.NUMBER: rf"{_AMOUNT.pattern}|-?\d+(?:\.\d+)?",
+    Kind.NUMBER: rf"{_AMOUNT.pattern}|{learned.PATTERN}|-?\d+(?:\.\d+)?",
     Kind.LABELS: _HAS.pattern,
 }
 """Regular expressions, in any case, of what `not` and `missing or` may stand before; kinds of text have none."""
@@ -203,12 +205,25 @@ def _known(subject: Subject, text: str, names: Sequence[str]) -> str:
 
 
 def _number(subject: Subject, text: str) -> Word:
+    percentile = _learned(subject, text)
+    if percentile:
+        return percentile
     amount = _AMOUNT.fullmatch(text) or _AMOUNT.fullmatch(f"exactly {text}")
     if amount:
         return _amount(subject, How(fold(amount["how"])), float(amount["number"]))
     longer = re.fullmatch(rf"((?:{_HOWS})\s+\d+)\s+(?:business\s+)?days?(?:\s+ago)?", text, re.I)
     hint = f' (did you mean "{longer[1]}"?)' if longer else ""
     raise WordError(f'{subject} is a number, and "{text}" is not: {_forms(subject)}{hint}')
+
+
+def _learned(subject: Subject, text: str) -> Learned | None:
+    try:
+        found = learned.read_clause(text)
+    except ValueError as error:
+        raise WordError(str(error)) from None
+    if found and subject.name != learned.MEASURE:
+        raise WordError(f"a percentile can be learned of {learned.MEASURE} only: ask that one, or write a number")
+    return found
 
 
 def _amount(subject: Subject, how: How, number: float) -> Amount:

@@ -5,6 +5,7 @@ Each day counts as if the changes of the day before had been written. The first 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,10 +13,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from rules import engine
+from rules import learned as learned_rules
 from rules.compile import subjects_of
 from rules.ruleset import RuleSet
 from rules.today import Today
-from sync import brakes, past
+from sync import brakes, learning, past
 from sync.config import Config
 from sync.store import Store
 from sync.usual import Usual
@@ -63,6 +65,8 @@ class Backtest:
     """One row for each label that an item had; `times` over 1 is flapping."""
     todays: list[str] = field(default_factory=list)
     """Columns that the rules ask for and that hold today's value on every day."""
+    learned: list[dict[str, Any]] = field(default_factory=list)
+    """The percentiles that the rules went by, by month and kind of item."""
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -85,6 +89,7 @@ class Backtest:
             "rules": self.rules,
             "labels": self.labels,
             "todays_values": self.todays,
+            "learned": self.learned,
             "problems": self.failures,
         }
 
@@ -102,6 +107,10 @@ def backtest(
     result = Backtest(since, until)
     zones = {name: source.setup.timezone or UTC for name, source in config.sources.items()}
     with store.snapshot() as connection:
+        months = [date(number // 12, number % 12 + 1, 1) for number in range(_month(since), _month(until) + 1)]
+        if learned_rules.percents(ruleset):
+            progress("what is usual")
+        learning.lay(connection, ruleset, months, learning.clocks_of(config, today))
         past.lay(connection, zones, config.timezone, today.date.toordinal())
         walk = _Walk(connection, config, ruleset, today, result)
         for ordinal in range(since.toordinal(), until.toordinal() + 1):
@@ -112,7 +121,13 @@ def backtest(
         result.rules = walk.rules()
         result.labels = _labels(store)
         result.todays = _without_history(connection, ruleset)
+        result.learned = _learned(store, ruleset, months)
     return result
+
+
+def _month(day: date) -> int:
+    """A number that is one more in the next month."""
+    return day.year * 12 + day.month - 1
 
 
 class _Walk:
@@ -252,6 +267,18 @@ def _without_history(connection: sqlite3.Connection, ruleset: RuleSet) -> list[s
         known -= {"percent_complete"}
     asked = {subject for rule in ruleset.rules for subject in subjects_of(rule)}
     return sorted(str(subject) for subject in asked if subject.custom or subject.name not in known)
+
+
+def _learned(store: Store, ruleset: RuleSet, months: Sequence[date]) -> list[dict[str, Any]]:
+    """What was known well enough for any rule, the oldest first, and the largest kinds."""
+    return store.rows(
+        "SELECT month, in_source AS source, coalesce(c.name, in_collection) AS collection, of_type AS type, "
+        "in_status AS status, percent, days, items FROM temp.learned "
+        "LEFT JOIN collection c ON c.source = in_source AND c.native_id = in_collection "
+        "JOIN json_each(?) wanted ON wanted.key = percent AND items >= wanted.value "
+        "WHERE month >= ? ORDER BY month, items DESC, 2, 3, 4, 5, percent",
+        (json.dumps(learned_rules.least_items(ruleset)), months[0].isoformat()),
+    )
 
 
 def period(since: date, until: date | None, today: date) -> tuple[date, date]:

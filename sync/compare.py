@@ -10,6 +10,7 @@ from typing import Any
 from rules import engine
 from rules.ruleset import RuleSet
 from rules.today import Today
+from sync import learning
 from sync.store import Store
 
 
@@ -72,9 +73,11 @@ class Comparison:
         }
 
 
-def compare(store: Store, old: RuleSet, new: RuleSet, today: Today) -> Comparison:
+def compare(store: Store, old: RuleSet, new: RuleSet, today: Today, clocks: learning.Clocks) -> Comparison:
     """Evaluate both on the store as it is; nothing is written but temporary tables, which are gone afterwards."""
     with store.snapshot() as connection:
+        both = RuleSet((*old.rules, *new.rules), ())
+        learning.lay(connection, both, [today.date.replace(day=1)], clocks)
         before = engine.evaluate(connection, old, today)
         connection.execute("CREATE TEMP TABLE found_before AS SELECT * FROM temp.found")
         after = engine.evaluate(connection, new, today)

@@ -266,6 +266,16 @@ TABLES: Mapping[str, Described] = {
         "What people were told already, so that cron tells it once.",
         {"what": "the subject", "since": "UTC", "sentences": "a JSON list"},
     ),
+    "learned": Described(
+        "How long finished items of each kind were in a status, as known when a month begins: for `over = \"p85\"`.",
+        {"month": "its first day", "percent": "so many percent of the items …", "in_source": _WORDS["source"],
+         "in_collection": "the native id of their collection", "of_type": "their type; empty if the tool tells none",
+         "in_status": "the status", "days": "… took no more business days than this", "items": "how many items"},
+    ),
+    "learned_month": Described(
+        "What was worked out for `learned`, also where that gave nothing.",
+        {"month": "its first day", "percent": "the percentile", "rehearsal": "1 if `UNSTUCK_NOW` set the clock"},
+    ),
     "calendar_day": Described(
         "Business days, counted up.",
         {"calendar": "number of the calendar", "day": "the day, as a number",

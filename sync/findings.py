@@ -84,6 +84,11 @@ def _build_on(
     return evaluation
 
 
+def forget_last(store: Store) -> None:
+    """Let the next evaluation be a whole one, in the caller's transaction."""
+    store.connection.execute("UPDATE setting SET value = json_set(value, '$.signature', NULL) WHERE name = 'evaluated'")
+
+
 def count(store: Store, evaluation: engine.Evaluation) -> int:
     """How many findings are stored after an evaluation: one for each item that a rule matched.
 

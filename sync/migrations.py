@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from rules import table
+from rules import learned, table
 from sync import links, views
 from sync.steps import Steps
 
@@ -329,6 +329,12 @@ def m018_initiatives(db: Database) -> None:
         "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "
         "WHERE a.labelled"
     )
+
+
+@migrations()
+def m019_learned(db: Database) -> None:
+    """What the past of each kind of item says of how long its statuses take, by month."""
+    _run(db, learned.TABLES)
 
 
 @migrations()

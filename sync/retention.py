@@ -43,7 +43,8 @@ def forget(store: Store, keep: Retention, clock: Clock) -> int:
     if clock.rehearsal or store.setting("forgotten") == day:
         return 0
     gone = sum(_delete_all(store, table, which) for table, which in _outdated(store.connection, keep, clock.now))
-    with store.transaction():
+    with store.transaction() as connection:
+        gone += _forget_learned(connection, clock.now - timedelta(days=keep.runs_days))
         store.remember("forgotten", day)
     return gone
 
@@ -77,6 +78,14 @@ def _unnamed(connection: sqlite3.Connection, table: str, but: frozenset[str]) ->
         if name not in but and any(info[1] == column for info in connection.execute(f"PRAGMA table_info({name})"))
     ]
     return " AND ".join(f"NOT EXISTS (SELECT 1 FROM {name} n WHERE n.{column} = {table}.id)" for name in naming)
+
+
+def _forget_learned(connection: sqlite3.Connection, before: datetime) -> int:
+    """What was learned in months before the last one that began by then."""
+    old = "month < (SELECT max(month) FROM learned_month WHERE month <= ?)"
+    day = (before.date().isoformat(),)
+    rows = connection.execute(f"DELETE FROM learned WHERE {old}", day).rowcount
+    return rows + connection.execute(f"DELETE FROM learned_month WHERE {old}", day).rowcount
 
 
 def _delete_all(store: Store, table: str, which: str) -> int:

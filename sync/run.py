@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rules import table
 from rules.ruleset import RuleSet
-from sync import exemptionfiles, findings, log, rollout, takeback, tidying, turns
+from sync import exemptionfiles, findings, learning, log, rollout, takeback, tidying, turns
 from sync.apply import apply_plan
 from sync.clock import Clock
 from sync.config import Config, Source
@@ -134,8 +134,11 @@ def _begin(store: Store, clock: Clock, wish: Wish) -> int:
 
 
 def _evaluate(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish, report: RunReport) -> None:
+    moment = today(config, clock.now)
+    clocks = learning.clocks_of(config, moment)
+    learning.learn(store, ruleset, moment, clocks, rehearsal=clock.rehearsal, progress=wish.progress)
     wish.progress("evaluating rules")
-    evaluation = findings.evaluate(store, ruleset, today(config, clock.now))
+    evaluation = findings.evaluate(store, ruleset, moment)
     report.counts = evaluation.counts
     report.rule_failures = [f"{why}." for _, why in evaluation.failures]
     report.evaluated = evaluation.is_new

@@ -20,7 +20,7 @@ from rules.ruleset import Case, On, RuleSet
 from rules.says import wrote
 from sync import clock as clocks
 from sync import config as configs
-from sync import log, output, rulefiles, schema, vetoes
+from sync import learning, log, output, rulefiles, schema, vetoes
 from sync.backtest import Backtest, backtest, period
 from sync.commands.shared import (
     items_named,
@@ -158,7 +158,8 @@ def rules_diff(path: Path | None, old: str, new: str, form: str) -> int:
     clock = clocks.read()
     rehearsal_note(clock)
     with opened_store(config, create=False) as store:
-        comparison = compare(store, before, after, today(config, clock.now))
+        moment = today(config, clock.now)
+        comparison = compare(store, before, after, moment, learning.clocks_of(config, moment))
     if form == "json":
         output.emit_json(comparison.as_json())
     else:
@@ -227,8 +228,25 @@ def _tell_backtest(result: Backtest) -> None:
         )
     if result.todays:
         click.echo(f"The store keeps no history of {', '.join(result.todays)}: every day is given today's value.")
+    _tell_learned(result)
     for sentence in result.failures:
         log.say(sentence, "problem")
+
+
+def _tell_learned(result: Backtest) -> None:
+    """The percentiles of the last month, and how many others there were."""
+    if not result.learned:
+        return
+    last = result.learned[-1]["month"]
+    newest = [row for row in result.learned if row["month"] == last]
+    click.echo(f"\nLearned by {last}, in business days (--format json has every month):")
+    rows = [{**row, "p": f"p{row['percent']}"} for row in newest[:_MOST_LEARNED]]
+    output.emit(rows, ("source", "collection", "type", "status", "p", "days", "items"), "table", "")
+    if len(newest) > len(rows):
+        click.echo(f"… and {len(newest) - len(rows)} more.")
+
+
+_MOST_LEARNED = 20
 
 
 def rules_resume(path: Path | None, rule: str) -> None:

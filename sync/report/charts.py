@@ -116,7 +116,7 @@ def aging(work: Aging) -> Draw:
             **_options(size), stroke=False, dots_size=4, show_x_guides=False,
             xrange=(0.4, len(columns) + 0.6), range=(0, top * 1.04),
         )  # fmt: skip
-        chart.x_labels = [{"label": name, "value": at} for name, at in _labels(columns)]
+        chart.x_labels = [{"label": name, "value": at} for name, at in _labels(columns, _usual(work, size))]
         chart.y_labels = [{"label": f"{days:,}", "value": days} for days in _ticks(top)]
         for each in PERCENTILES:
             level = work.lines[each]
@@ -139,10 +139,10 @@ def sample(rows: Sequence[Row], most: int) -> Sequence[Row]:
     return [*rows[:oldest], *(rows[oldest + int(at * step)] for at in range(most - oldest))]
 
 
-def _labels(columns: Mapping[str, int]) -> list[tuple[str, int]]:
+def _labels(columns: Mapping[str, int], usual: Mapping[str, str]) -> list[tuple[str, int]]:
     names: dict[int, list[str]] = {}
     for status, at in columns.items():
-        names.setdefault(at, []).append(status or "no status")
+        names.setdefault(at, []).append((status or "no status") + usual.get(status, ""))
     return [(found[0] if len(found) == 1 else "others", at) for at, found in names.items()]
 
 
@@ -153,6 +153,15 @@ def _columns(work: Aging, size: Size) -> dict[str, int]:
     if len(statuses) <= room:
         return {status: at for at, status in enumerate(statuses, start=1)}
     return {status: min(at, room) for at, status in enumerate(statuses, start=1)}
+
+
+def _usual(work: Aging, size: Size) -> dict[str, str]:
+    """Status -> what finished items say of it, where there is room for that."""
+    return {
+        column.status: " · " + ", ".join(usual.short for usual in column.usual)
+        for column in work.columns
+        if column.usual and size is WIDE
+    }
 
 
 def _dots(rows: Sequence[Row], columns: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 from rules import engine
 from rules.columns import GRADES
 from rules.compile import subjects_of
+from rules.learned import least_items
 from rules.ruleset import Rule, RuleSet
 from sync import exemptionfiles, health, told
 from sync.clock import Clock
@@ -29,6 +30,7 @@ from sync.report.model import (
     RuleTold,
     SourceAge,
     Unstuck,
+    Usual,
     Veto,
     Week,
     in_bands,
@@ -70,7 +72,7 @@ def gather(config: Config, ruleset: RuleSet, store: Store, clock: Clock, since: 
             all=everything,
             groups={name: _groups(rows, attrgetter(name), is_in) for name in ("source", "project", "owner")},
             rows=rows,
-            aging=_aging(store, rows, moment.date),
+            aging=_aging(store, ruleset, rows, moment.date),
             stuck=tuple(stuck),
             compared_with=before.day if before else None,
             unstuck=_unstuck(store, before.stuck if before else (), is_in),
@@ -194,7 +196,7 @@ def _groups(rows: Iterable[Row], name: Callable[[Row], str | None], stuck: froze
 # Work in progress
 
 
-def _aging(store: Store, rows: Iterable[Row], day: date) -> Aging:
+def _aging(store: Store, ruleset: RuleSet, rows: Iterable[Row], day: date) -> Aging:
     """What only sums up others is left out: it is as old as the oldest below it, and nobody works on it."""
     underway = sorted((row for row in rows if row.age is not None and not row.plan), key=lambda row: -(row.age or 0))
     took = sorted(
@@ -210,11 +212,31 @@ def _aging(store: Store, rows: Iterable[Row], day: date) -> Aging:
     by_status: defaultdict[str, list[int]] = defaultdict(list)
     for row in underway:
         by_status[row.status or ""].append(row.age or 0)
+    usual_in = _usual(store, ruleset, day)
     columns = [
-        Column(status, tuple(sorted(ages)), sum(age > lines[PERCENTILES[1]] for age in ages))
+        Column(status, tuple(sorted(ages)), sum(age > lines[PERCENTILES[1]] for age in ages), tuple(usual_in[status]))
         for status, ages in sorted(by_status.items(), key=lambda each: (-len(each[1]), each[0]))
     ]
     return Aging(tuple(columns), tuple(underway), lines, usual, len(took))
+
+
+_USUAL = """
+SELECT in_status, percent, min(days), max(days), sum(items) FROM learned l
+JOIN json_each(:least) asked ON asked.key = percent AND items >= asked.value
+WHERE month = (SELECT max(month) FROM learned_month m WHERE m.percent = l.percent AND m.month <= :day)
+AND EXISTS (SELECT 1 FROM work_item w WHERE w.source = in_source AND w.collection = in_collection
+  AND ifnull(w.type, '') = of_type AND w.status = in_status AND w.status_category = 'in_progress')
+GROUP BY in_status, percent ORDER BY percent
+"""
+
+
+def _usual(store: Store, ruleset: RuleSet, day: date) -> Mapping[str, Sequence[Usual]]:
+    """By status, what rules learned of the kinds of items that are in progress in it."""
+    usual = defaultdict[str, list[Usual]](list)
+    least = json.dumps(least_items(ruleset))
+    for status, *numbers in store.connection.execute(_USUAL, {"least": least, "day": day.isoformat()}):
+        usual[status].append(Usual(*numbers))
+    return usual
 
 
 # What got un-stuck

@@ -109,6 +109,25 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """A percentile of the business days that finished items were in a status."""
+
+    percent: int
+    least: int
+    most: int
+    """These differ where collections or types do."""
+    items: int
+
+    @property
+    def short(self) -> str:
+        """`p85: 6`."""
+        return f"p{self.percent}: {self.least}" + (f"–{self.most}" if self.most > self.least else "")
+
+    def __str__(self) -> str:
+        return f"{self.short} from {self.items} items"
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """What is in progress in one status."""
 
@@ -117,6 +136,8 @@ class Column:
     """Days, rising."""
     over: int
     """How many are older than the second of the lines."""
+    usual: tuple[Usual, ...] = ()
+    """What finished items say that rules go by."""
 
     @property
     def lines(self) -> Mapping[int, int]:

@@ -136,9 +136,17 @@ def _group(by: str, group: Group) -> tuple[Cell, ...]:
 
 def aging(report: Report) -> Table:
     """Of each status, how many items are in progress in it, and how old they are."""
-    columns = ("status", "items", *(f"days_{each}" for each in PERCENTILES), "oldest", f"over_{PERCENTILES[1]}")
+    columns = (
+        "status",
+        "items",
+        *(f"days_{each}" for each in PERCENTILES),
+        "oldest",
+        f"over_{PERCENTILES[1]}",
+        "learned",
+    )
     rows: list[tuple[Cell, ...]] = [
-        (one.status, len(one.ages), *one.lines.values(), one.ages[-1], one.over) for one in report.aging.columns
+        (one.status, len(one.ages), *one.lines.values(), one.ages[-1], one.over, ", ".join(map(str, one.usual)) or None)
+        for one in report.aging.columns
     ]
     return Table("aging", "Age of what is in progress, in days", columns, rows)
 
