@@ -10,7 +10,6 @@ import threading
 from collections.abc import Mapping
 from email.message import EmailMessage
 from email.policy import default
-from typing import cast
 
 Answers = Mapping[str, str]
 """A verb of SMTP -> the answer in place of the usual one. `DOT` is the final dot of a message, `HELLO` the greeting."""
@@ -149,8 +148,7 @@ class _Session:
             raise _CutError
         ordered = self.server.of_recipient.get(self.recipient, {}).get("DOT") or self.server.answers.get("DOT")
         if ordered in (None, CUT, HANG):  # it has the mail, and delivers it, though it may not say so any more
-            message = cast(EmailMessage, email.message_from_bytes(content, policy=default))
-            self.server.taken.append((self.recipient, message))
+            self.server.taken.append((self.recipient, email.message_from_bytes(content, policy=default)))
         self._say("DOT", "250 taken")
 
     def _other(self, line: str) -> None:
