@@ -141,6 +141,7 @@ class Mailer:
             except smtplib.SMTPNotSupportedError as error:
                 next_step = 'write security = "tls" and its port, or ask who runs it'
                 raise self._unable("offers no encryption (STARTTLS)", next_step) from error
+        smtp.ehlo_or_helo_if_needed()
         if server.user is not None:
             try:
                 smtp.login(server.user, self.password or "")

@@ -6,6 +6,7 @@ Whatever comes from a tool stays text: it is escaped in Markdown and HTML, and i
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -161,11 +162,11 @@ def _template() -> jinja2.Template:
 
 def payload(content: Content, by: By, most: int, chat: Chat) -> Mapping[str, Any]:
     """One message for a chat: as many items as it bears, the others counted."""
-    for fewer in range(most, 0, -1):
-        made = _MAKERS[chat](content, by, content.shown(fewer))
-        if _fits(made, chat):
-            return made
-    return _MAKERS[chat](content, by, content.shown(0))
+    make = _MAKERS[chat]
+    too_many = bisect_left(
+        range(most), True, key=lambda less: _fits(make(content, by, content.shown(most - less)), chat)
+    )
+    return make(content, by, content.shown(most - too_many))
 
 
 def _fits(made: Mapping[str, Any], chat: Chat) -> bool:

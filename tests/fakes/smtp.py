@@ -22,7 +22,7 @@ class FakeSmtp:
     """Takes mail in threads until it is closed. `taken` is what it said yes to, and would deliver."""
 
     def __init__(self, context: ssl.SSLContext | None = None, *, tls: bool = False, account: str = "") -> None:
-        """With a `context`, STARTTLS is offered; with `tls`, nothing is said without it. `account` is `user:password`."""
+        """With a `context`, STARTTLS is offered; with `tls`, nothing is said without. `account` is `user:password`."""
         self.context, self.tls, self.account = context, tls, account
         self.taken: list[tuple[str, EmailMessage]] = []
         self.lines: list[str] = []
@@ -82,6 +82,7 @@ class _Session:
         self.server, self.connection = server, connection
         self.file = connection.makefile("rb")
         self.recipient = ""
+        self.greeted = False
 
     def close(self) -> None:
         self.file.close()
@@ -119,6 +120,7 @@ class _Session:
         self.server.encrypted += 1
 
     def _ehlo(self, _: str) -> None:
+        self.greeted = True
         offers = ["fake"]
         offers += ["STARTTLS"] if self.server.context and not isinstance(self.connection, ssl.SSLSocket) else []
         offers += ["AUTH PLAIN"] if self.server.account else []
@@ -128,11 +130,15 @@ class _Session:
     def _starttls(self, _: str) -> None:
         if self._say("STARTTLS", "220 go ahead"):
             self._encrypt()
+            self.greeted = False
 
     def _auth(self, line: str) -> None:
         user, _, password = base64.b64decode(line.split()[2]).decode().lstrip("\0").partition("\0")
         right = f"{user}:{password}" == self.server.account
         self._say("AUTH", "235 welcome" if right else f"535 no such user or password: {password}")
+
+    def _mail(self, _: str) -> None:
+        self._say("MAIL", "250 fine" if self.greeted else "503 who are you?")
 
     def _rcpt(self, line: str) -> None:
         self.recipient = line.partition("<")[2].rstrip(">")
@@ -151,9 +157,9 @@ class _Session:
             self.server.taken.append((self.recipient, email.message_from_bytes(content, policy=default)))
         self._say("DOT", "250 taken")
 
+    def _rset(self, _: str) -> None:
+        self.recipient = ""
+        self._say("RSET", "250 fine")
+
     def _other(self, line: str) -> None:
-        """NOOP, RSET, MAIL, and what nobody knows."""
-        verb = line.split()[0].upper()
-        if verb == "RSET":
-            self.recipient = ""
-        self._say(verb, "250 fine" if verb in ("MAIL", "RSET", "NOOP") else "502 what?")
+        self._say(line.split(maxsplit=1)[0].upper(), "502 what?")

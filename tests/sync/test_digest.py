@@ -38,8 +38,8 @@ class Office(Town):
         super().__init__(folder, rules=RULES + OUTCOME)
         self.configure()
 
-    def configure(self, more: str = "", addresses: str = ADDRESSES) -> None:
-        mail = f'smtp = "127.0.0.1:{self.server.port}"\nfrom = "PMO <pmo@example.com>"\ntimeout = "2s"\n'
+    def configure(self, more: str = "", addresses: str = ADDRESSES, timeout: str = "2s") -> None:
+        mail = f'smtp = "127.0.0.1:{self.server.port}"\nfrom = "PMO <pmo@example.com>"\ntimeout = "{timeout}"\n'
         self.write_config(f"{CONFIG}\n[digest]\n{mail}{more}\n{addresses}")
 
     def add(self, number: int, **columns: Any) -> str:
