@@ -138,8 +138,8 @@ class _Gathering:
         told = [each for each in self.findings[row["id"]] if not self._is_kept_off(row, each[0], each[1], exempting)]
         if not told:
             return None
-        kinds = {self.kinds[rule] for rule, *_ in told}
-        kind = Kind.STUCK if Kind.STUCK in kinds else Kind.OUTCOME
+        told.sort(key=lambda each: self.kinds[each[0]] is not Kind.STUCK)
+        kind = self.kinds[told[0][0]]
         since = date.fromordinal(row["status_since_day"]) if row["status_since_day"] else None
         return Entry(
             item=row["id"], kind=kind, source=row["source"], key=row["key"], title=row["title"], url=safe(row["url"]),

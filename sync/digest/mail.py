@@ -16,7 +16,7 @@ from contextlib import suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sync.digest.memory import Outcome, Result
 from sync.digest.terms import Security, Server
@@ -51,31 +51,26 @@ class _Timed(io.RawIOBase):
         return self.sock.recv_into(buffer)
 
 
-class _Patient:
-    """The half of a client that waits: each whole answer within its time, and each thing sent."""
+class _Plain(smtplib.SMTP):
+    """A client that waits for each whole answer, and with each thing sent, no longer than its timeout."""
 
-    sock: Any
-    file: Any
-    timeout: float
     _timed: _Timed | None = None
 
     def getreply(self) -> tuple[int, bytes]:
-        if self.file is None:
-            self._timed = _Timed(self.sock)
+        sock = self.sock
+        if sock is None:
+            raise smtplib.SMTPServerDisconnected("there is no connection")
+        if self._timed is None or self.file is None:  # it is made anew when the connection is encrypted
+            self._timed = _Timed(sock)
             self.file = io.BufferedReader(self._timed)
-        if self._timed is not None:
-            self._timed.ends_at = time.monotonic() + self.timeout
-        reply: tuple[int, bytes] = super().getreply()  # type: ignore[misc]  # of smtplib, beside us
-        self.sock.settimeout(self.timeout)
+        self._timed.ends_at = time.monotonic() + self.timeout
+        reply = super().getreply()
+        sock.settimeout(self.timeout)
         return reply
 
 
-class _Plain(_Patient, smtplib.SMTP):
-    pass
-
-
-class _Tls(_Patient, smtplib.SMTP_SSL):
-    pass
+class _Tls(_Plain, smtplib.SMTP_SSL):
+    """The same, encrypted from the first letter on."""
 
 
 class Mailer:
@@ -98,7 +93,7 @@ class Mailer:
             raise self._unable(what, "try again later, or ask who runs it") from error
         except TimeoutError as error:
             raise self._unable("does not answer in time", "look at it, and whether smtp is right") from error
-        except (*_BROKEN, ValueError) as error:
+        except (*_BROKEN, UnicodeError) as error:
             raise self._unable(_ended(error), "look at it, and whether smtp and security are right") from error
         return self
 
@@ -148,6 +143,8 @@ class Mailer:
             except smtplib.SMTPNotSupportedError as error:
                 raise self._unable("has no sign-in that we know", "take out user and password") from error
             except smtplib.SMTPAuthenticationError as error:
+                if error.smtp_code // 100 == 4:
+                    raise
                 what = f"does not accept the user and password{said(error.smtp_error)}"
                 raise self._unable(what, "correct or renew them") from error
 
@@ -179,16 +176,16 @@ class Mailer:
         if code // 100 not in (4, 5):
             self.closed = f"{self.server.host} answers what no mail server would{said(reply)}; correct smtp."
             return Outcome(Result.UNKNOWN, self.closed)
-        return self._refused(code, reply, "does not take the mail")
+        return self._refused(code, reply, "does not take the mail", "ask who runs it")
 
-    def _refused(self, code: int, reply: bytes, what: str) -> Outcome:
+    def _refused(self, code: int, reply: bytes, what: str, next_step: str = "correct the address") -> Outcome:
         why = f"{self.server.host} {what}{said(f'{code} {_text(reply)}')}"
         try:
             if code == _CLOSING or self._smtp.docmd("RSET")[0] // 100 != 2:
                 self.closed = f"{why}; try again later."
         except _BROKEN as error:
             self.closed = f"{self.server.host} {_ended(error)}; try again once it works."
-        return Outcome(Result.REFUSED, f"{why}; {'try again later' if code // 100 == 4 else 'correct the address'}")
+        return Outcome(Result.REFUSED, f"{why}; {'try again later' if code // 100 == 4 else next_step}")
 
 
 def _ended(error: Exception) -> str:
@@ -196,10 +193,10 @@ def _ended(error: Exception) -> str:
     inner = error.__context__
     if isinstance(error, TimeoutError) or isinstance(inner, TimeoutError):
         return "does not answer in time"
-    if isinstance(error, ssl.SSLError | ValueError):
-        return "speaks no TLS as it should"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "is not known here"
+    if isinstance(error, ssl.SSLError):
+        return "speaks no TLS as it should"
     return "cut the connection" if isinstance(error, smtplib.SMTPServerDisconnected) else "cannot be reached"
 
 

@@ -88,9 +88,9 @@ class Last:
 def before(store: Store, now: Period) -> Mapping[str, Last]:
     """Who -> their last digest of another period."""
     rows = store.connection.execute(
-        "SELECT f.who, f.name, d.items FROM digest_for f JOIN digest d ON d.id = f.digest_id WHERE f.rowid IN "
-        "(SELECT max(f.rowid) FROM digest_for f JOIN digest d ON d.id = f.digest_id WHERE d.rehearsal = ? "
-        "AND d.period <> ? AND d.result IS NOT 'refused' GROUP BY f.who)",
+        "SELECT f.who, f.name, d.items FROM digest_for f JOIN digest d ON d.id = f.digest_id "
+        "WHERE (f.who, f.digest_id) IN (SELECT who, max(digest_id) FROM digest_for g JOIN digest e ON e.id = digest_id "
+        "WHERE e.rehearsal = ? AND e.period <> ? AND e.result IS NOT 'refused' GROUP BY who)",
         (int(now.rehearsal), now.name),
     )
     return {who: Last(name, frozenset(json.loads(items))) for who, name, items in rows}

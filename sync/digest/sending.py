@@ -17,7 +17,7 @@ from sync.digest.memory import Outcome, Result, Way
 from sync.digest.plan import Delivery, Plan
 from sync.digest.terms import Reference, Terms
 from sync.digest.webhook import Hook
-from sync.hosts import is_local
+from sync.hosts import is_local, is_local_host
 from sync.stopping import Stopping
 from sync.stops import InvalidStop, UnsafeStop
 from sync.store import Store
@@ -71,11 +71,8 @@ def _secret(config: Config, key: str, reference: Reference | None) -> str | None
 
 
 def _is_here(terms: Terms, webhook: str | None) -> bool:
-    hosts = [webhook] if webhook else []
-    if terms.server:
-        host = terms.server.host
-        hosts.append(f"smtp://[{host}]" if ":" in host else f"smtp://{host}")
-    return all(is_local(host) for host in hosts)
+    mail = terms.server is None or is_local_host(terms.server.host)
+    return mail and (webhook is None or is_local(webhook))
 
 
 def send(plan: Plan, ways_: Ways, store: Store, clock: Clock, give: Callable[[Sequence[Delivery]], None],
@@ -110,11 +107,12 @@ class _Sending:
     def _of(self, way: Way) -> list[Delivery]:
         return [delivery for delivery in self.plan.due if delivery.way is way]
 
-    def _keep(self, delivery: Delivery, hand_over: Callable[[], Outcome]) -> None:
+    def _keep(self, delivery: Delivery, hand_over: Callable[[], Outcome]) -> Outcome:
         number = memory.begin(self.store, self.clock, self.plan.sending(delivery))
         outcome = hand_over()
         memory.end(self.store, self.clock, number, outcome)
         self.sent.outcomes.append((delivery, outcome))
+        return outcome
 
     # Chats
 
@@ -136,8 +134,8 @@ class _Sending:
         try:
             with Mailer(server, self.ways.password, self.terms.timeout) as mailer:
                 for delivery in self._while_open(deliveries, mailer):
-                    self._keep(delivery, partial(self._hand_over, mailer, delivery))
-                    tried += 1
+                    outcome = self._keep(delivery, partial(self._hand_over, mailer, delivery))
+                    tried += mailer.closed is None or outcome.result is not Result.REFUSED
                 if mailer.closed:
                     self.sent.closed.append(mailer.closed)
         except ClosedError as error:

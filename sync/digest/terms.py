@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
 from sync import durations
-from sync.hosts import is_local
+from sync.hosts import is_local_host
 
 Wrong = Callable[[str, str], None]
 """Told of a mistake: the key, and why it is one."""
@@ -51,10 +51,9 @@ class Chat(StrEnum):
 
 PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 
-_LETTERS = "A-Za-z0-9"
-_ADDRESS = re.compile(
-    rf"[{_LETTERS}.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?=.{{1,250}}$)([{_LETTERS}-]+\.)+[{_LETTERS}-]{{2,}}"
-)
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ADDRESS = re.compile(rf"(?=.{{1,254}}$)(?!.{{65,}}@){_ATOM}(\.{_ATOM})*@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]{{2,}}")
+"""RFC 5321's Mailbox, without what is quoted: at most 64 letters before the @."""
 _SENDER = re.compile(r"(?:([^<>\r\n]*?)\s*<([^<>\s]+)>|([^<>\s]+))")
 _BLANKS = ("{first}", "{last}", "{initial}")
 
@@ -193,8 +192,11 @@ def _unsubscribe(address: str | None, wrong: Wrong) -> str | None:
 
 
 def _server(table: Mapping[str, Any], wrong: Wrong) -> Server | None:
+    user: str = table["user"] or ""
     if (table["user"] is None) != (table["password"] is None):
         wrong("digest.user", "user and password belong together; write both, or neither")
+    if not user.isascii() or not user.isprintable():
+        wrong("digest.user", "must be plain letters on one line: mail servers know no others")
     if table["smtp"] is None:
         return None
     found = re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?", table["smtp"])
@@ -207,7 +209,7 @@ def _server(table: Mapping[str, Any], wrong: Wrong) -> Server | None:
 
 
 def _security(word: str | None, host: str, wrong: Wrong) -> Security:
-    local = is_local(f"smtp://[{host}]" if ":" in host else f"smtp://{host}")
+    local = is_local_host(host)
     if word is None:
         return Security.NONE if local else Security.STARTTLS
     security = _one_of(Security, "security", word, wrong)

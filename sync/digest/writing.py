@@ -14,7 +14,7 @@ from typing import Any
 
 import jinja2
 
-from sync.digest.model import Better, Content, Entry, Shown
+from sync.digest.model import Better, Content, Entry, Kind, Shown
 from sync.digest.terms import By, Chat
 from sync.digest.text import day, line
 from sync.report.writing import plain
@@ -33,7 +33,9 @@ Paragraph = Sequence[tuple[str, str | None]]
 
 
 def since(entry: Entry) -> str:
-    """Since when it is so."""
+    """Since when it is so; of an outcome, only when that was noticed is known."""
+    if entry.kind is Kind.OUTCOME:
+        return f"found on {day(entry.since)}"
     return f"since {day(entry.since)}{' or longer' if entry.at_least else ''}"
 
 
@@ -44,7 +46,7 @@ def why(entry: Entry) -> str:
 
 def cure(entry: Entry) -> str:
     """What takes it out of the next digest."""
-    return f"Clears when {'; and when '.join(line(each) for each in entry.clears)}."
+    return f"Clears when {'; and when '.join(line(each.replace('_', ' ')) for each in entry.clears)}."
 
 
 def more(number: int) -> str:

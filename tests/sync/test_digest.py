@@ -107,7 +107,8 @@ def test_what_is_stuck_or_without_an_outcome(office: Office) -> None:
     assert "[APP-1](<https://tool.example/1>) Item 1" in shown
     assert "In Doing for 14 business days (since 2 Mar 2026)" in shown
     assert "Clears when the status leaves in progress" in shown
-    assert "No outcome metric" in shown.split("# Ben Okri")[1]
+    assert "No outcome metric (found on 20 Mar 2026)" in shown.split("# Ben Okri")[0]
+    assert "In Doing for 14 business days; No outcome metric (since 2 Mar 2026)" in shown.split("# Ben Okri")[1]
 
 
 def test_a_start_that_history_cannot_prove_is_at_least(office: Office) -> None:
@@ -128,6 +129,15 @@ def test_whom_it_is_for(office: Office, by: str, name: str) -> None:
 def test_without_an_owner_the_first_who_works_on_it_gets_it(office: Office) -> None:
     office.stuck(1, owner=" ", assignees=["Ben Okri", "Ada Lovelace"])
     assert office.told() == {"Ben Okri": {"stuck": ["APP-1"]}}
+
+
+def test_an_initiative_is_told_to_its_owner(office: Office) -> None:
+    text = (office.folder / "config.toml").read_text().split("\n", 1)[1]
+    fields = "[sources.tool.fields]\ninitiative_id = 'Initiative'\n[links]\nkey = 'initiative_id'\n"
+    office.write_config(text.replace("[digest]", f"{fields}[digest]"))
+    office.write_rules(OUTCOME.replace("label =", 'on = "initiative"\nlabel ='))
+    office.add(1, outcome_metric=None, fields={"Initiative": "INI-7"})
+    assert office.told() == {"Ada Lovelace": {"outcome": ["INI-7"]}}
 
 
 def test_what_is_nobodys_is_counted(office: Office) -> None:
@@ -319,6 +329,7 @@ def test_who_opted_out_gets_none(office: Office) -> None:
     said = office.digest("--apply")
     assert (said.out, office.server.recipients) == ("", [])
     assert "Opted out: Ada Lovelace." in office.digest().err
+    assert "Opt-outs: 1 in force, fine." in office.unstuck("check").out
     office.now = "2026-03-23T08:00:00"
     assert office.sent() == ["ada@example.com"]
 
@@ -335,6 +346,7 @@ def test_mistakes_in_opt_outs_are_told_all_at_once(office: Office) -> None:
         "no.toml:3: person: is missing; an opt-out says who wants no digest",
         "no.toml:4: until: must be a day without quotes: until = 2026-12-31",
     ]
+    assert office.unstuck("check").code == 2
     (office.folder / "no.toml").unlink()
     assert '"no.toml" finds no file below' in office.unstuck("digest").err
 

@@ -50,6 +50,8 @@ def server(folder: Path, lines: str) -> Server:
         (f'{MAIL}smtp = "https://mail.example.com"', "is no mail server"),
         (f'{MAIL}smtp = "mail.example.com"\nsecurity = "none"', "mail would go to mail.example.com without encryption"),
         (f'{MAIL}smtp = "mail.example.com"\nsecurity = "ssl"', "write one of starttls, tls, none"),
+        (r'addresses = { Ada = "a..b@x.org" }', "is no e-mail address"),
+        ('user = "ü"\npassword = { env = "A" }', "user: must be plain letters on one line"),
         ('user = "u"', "user and password belong together"),
         ('password = "hunter2"', "a secret must not stand in the config itself"),
         ('password = { env = "A", file = "B" }', 'password: must be { env = "NAME" }'),
