@@ -25,6 +25,8 @@ class ConnectorError(Exception):
     """Ends this source's turn; the others go on. The subclasses say what to do."""
 
     refusal: Refusal | None = None
+    unsent: bool = False
+    """Whether no connection was made, so that the host cannot have done anything."""
 
     def __init__(self, what: str, next_step: str) -> None:
         super().__init__(f"{what}; {next_step}" if next_step else what)

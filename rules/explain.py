@@ -184,7 +184,7 @@ def _explain_rule(item: _Item, rule: Rule) -> RuleAnswer:
         matched,
         item.ask(says_sql(rule.says)) if matched else "",
         tuple(clauses),
-        clears_when=_clears_when(rule) if matched else "",
+        clears_when=clears_when(rule) if matched else "",
         next_step=_next_step(item, rule, steps) if matched and steps else None,
     )
 
@@ -360,7 +360,7 @@ def _next_step(item: _Item, rule: Rule, steps: tuple[Step, ...]) -> tuple[str, d
     return (later[0].label, day) if day else None
 
 
-def _clears_when(rule: Rule) -> str:
+def clears_when(rule: Rule) -> str:
     """Each thing that would end the match by itself. What a `none` shuts out is not among them: nobody aims for it."""
     top = [part for part in _top_level(rule.when) if not isinstance(part, Group) or part.joint is not Joint.NONE]
     parts = [phrases.clears(part) for part in top]

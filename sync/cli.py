@@ -279,6 +279,24 @@ def report(config: Path | None, output: Path | None, form: str | None, since: da
 
 
 @unstuck.command()
+@click.option("--by", type=click.Choice(["owner", "sponsor", "project"]), help="Whom it is for. Default: [digest] by.")
+@click.option("-o", "--output", type=_PATH, metavar="FILE.md", help="Write what would be printed into this file.")
+@click.option("--format", "form", type=click.Choice(["md", "json"]), default="md", help="Default: md.")
+@click.option("--apply", "apply_", is_flag=True, help="Send. Without it, only show who would get what.")
+@click.option("--again", multiple=True, metavar="NAME", help="Also to NAME, who had one or may have had one.")
+@click.pass_obj
+def digest(
+    config: Path | None, by: str | None, output: Path | None, form: str, apply_: bool, again: tuple[str, ...]
+) -> None:
+    """What is stuck or without an outcome, for each owner, sponsor or project: by mail, or into a chat."""
+    if again and not apply_:
+        raise click.UsageError("--again sends, and goes with --apply only.")
+    from sync.commands import digesting
+
+    sys.exit(digesting.digest(config, by, output, form, apply_, again))
+
+
+@unstuck.command()
 @click.argument("file", type=_PATH)
 @click.pass_obj
 def backup(config: Path | None, file: Path) -> None:

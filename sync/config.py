@@ -29,6 +29,7 @@ from rules.described import Finder
 from rules.grading import SHIPPED, Placeholders
 from rules.table import INITIATIVE
 from sync import durations, ping, secrets, settings
+from sync.digest import terms as digests
 from sync.links import Terms
 from sync.merging import CHOSEN, Order, Settings
 from sync.retention import Retention
@@ -39,6 +40,9 @@ MAPS = ("fields", "statuses", "calendars", "brakes")
 
 NO_INITIATIVES = Settings(Terms(), Order((), {}, frozenset(), "", Placeholders()))
 """What hangs together is not asked."""
+
+NO_DIGEST = digests.Terms()
+"""Digests go nowhere."""
 
 _Number = TypeVar("_Number", int, float)
 
@@ -144,6 +148,7 @@ class Config:
     """In seconds, as the next; what is not set is learned."""
     quiet_after: float | None = None
     initiatives: Settings = NO_INITIATIVES
+    digest: digests.Terms = NO_DIGEST
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def calendar_number(self, name: str) -> int:
@@ -256,6 +261,7 @@ class _Reader:
             report_file=self.report(tables["report"]["file"]),
             stale_after=self.optional_duration("status.stale_after", tables["status"]["stale_after"]),
             quiet_after=self.optional_duration("status.quiet_after", tables["status"]["quiet_after"]),
+            digest=digests.read(tables["digest"], self.data.get("digest", {}), self.wrong),
             sources=dict(self.sources(zone, tuple(calendars), finder)),
         )
         of_sources = {name: self.source_brakes(name, config.brakes) for name in config.sources}
@@ -370,7 +376,9 @@ class _Reader:
         where, given = f"{place}{option.name}", data[option.name]
         if option.kind in ("secret", "text") and isinstance(given, dict):
             return self.reference(where, given, private=option.kind == "secret") if self.secrets else None
-        if option.kind == "secret":
+        if option.kind == "reference" and isinstance(given, dict):
+            return given if secrets.is_reference(given) else self.wrong(where, f"must be {secrets.HOW}")
+        if option.kind in ("secret", "reference"):
             self.wrong(where, f"a secret must not stand in the config itself; write {option.name} = {secrets.HOW}")
             return option.default
         if not _KINDS[option.kind](given):

@@ -262,6 +262,22 @@ TABLES: Mapping[str, Described] = {
          "stuck": "`item.id` of each: a JSON list",
          "grades": "grade of the outcome → open items: a JSON object; null in reports that did not keep it"},
     ),
+    "digest": Described(
+        "Digests that were sent, or are on their way: the intent is kept before, and what came of it after.",
+        {"id": "number of the digest", "period": "the week from Monday on, or the day or month, that it is the one of",
+         "rehearsal": "1 if `UNSTUCK_NOW` set the clock", "audience": "`owner`, `sponsor` or `project`",
+         "way": "`mail`, `webhook`, or `here` where it was printed for want of an address",
+         "begun_at": "when it was about to be sent, UTC", "ended_at": "when that was over, UTC; null if it was killed",
+         "result": "`sent`, `refused`, or `unknown`: it may have arrived", "why": "what was said, if not sent",
+         "items": "`item.id` of everything that it tells of: a JSON list"},
+    ),
+    "digest_for": Described(
+        "For whom each digest is; no two that count are for the same.",
+        {"digest_id": "`digest.id` of the digest", "period": "as the digest's", "rehearsal": "as the digest's",
+         "who": "`name:` and a name, `address:` and a hash of the address, which is itself not kept, or `webhook`",
+         "name": "the name as the tool spells it, or what that is of",
+         "counts": "1 if no other one may be sent for that period; 0 where it was refused, or sent again by force"},
+    ),
     "told": Described(
         "What people were told already, so that cron tells it once.",
         {"what": "the subject", "since": "UTC", "sentences": "a JSON list"},

@@ -9,4 +9,9 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 def is_local(url: str) -> bool:
     """Whether a URL leads to this machine. Raises `ValueError` for what is no URL."""
-    return urlsplit(url).hostname in _LOOPBACK
+    return is_local_host(urlsplit(url).hostname or "")
+
+
+def is_local_host(host: str) -> bool:
+    """Whether a host is this machine."""
+    return host.lower() in _LOOPBACK

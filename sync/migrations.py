@@ -338,6 +338,31 @@ def m019_learned(db: Database) -> None:
 
 
 @migrations()
+def m020_digests(db: Database) -> None:
+    """Which digests were sent or are on their way; nobody gets a second one in the same week."""
+    _run(
+        db,
+        """
+CREATE TABLE digest (
+  id INTEGER PRIMARY KEY,
+  period TEXT NOT NULL, rehearsal INTEGER NOT NULL, audience TEXT NOT NULL,
+  way TEXT NOT NULL CHECK (way IN ('mail', 'webhook', 'here')),
+  begun_at TEXT NOT NULL, ended_at TEXT,
+  result TEXT CHECK (result IN ('sent', 'refused', 'unknown')), why TEXT,
+  items TEXT NOT NULL
+);
+CREATE TABLE digest_for (
+  digest_id INTEGER NOT NULL REFERENCES digest(id) ON DELETE CASCADE,
+  period TEXT NOT NULL, rehearsal INTEGER NOT NULL, who TEXT NOT NULL, name TEXT NOT NULL,
+  counts INTEGER NOT NULL DEFAULT 1
+);
+CREATE UNIQUE INDEX digest_once ON digest_for (rehearsal, period, who) WHERE counts;
+CREATE INDEX digest_for_digest ON digest_for (digest_id);
+""",
+    )
+
+
+@migrations()
 def m022_graded_reports(db: Database) -> None:
     """What a report counted of outcomes, so that later ones can tell how that went, week by week."""
     db.conn.execute("ALTER TABLE report ADD COLUMN grades TEXT")

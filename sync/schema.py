@@ -25,6 +25,7 @@ _REFERENCE = {
 _TYPES: dict[str, dict[str, Any]] = {
     "text": {"oneOf": [{"type": "string", "minLength": 1}, _REFERENCE]},
     "secret": _REFERENCE,
+    "reference": _REFERENCE,
     "integer": {"type": "integer"},
     "number": {"type": "number"},
     "yes/no": {"type": "boolean"},

@@ -51,6 +51,14 @@ def resolve(reference: Mapping[str, Any], folder: Path, *, private: bool) -> str
     return value
 
 
+def is_reference(given: object) -> bool:
+    """Whether config points to a secret, be it there or not."""
+    match [*given.items()] if isinstance(given, dict) else []:
+        case [("env" | "file" | "keyring", str(name))]:
+            return bool(name)
+    return False
+
+
 def _from_environment(name: str) -> str:
     value = os.environ.get(name, "").strip()
     if not value:

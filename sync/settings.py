@@ -100,6 +100,29 @@ INITIATIVES = (
     Option("columns", "a column = the source that is asked for it before all others", "table of text"),
 )
 
+DIGEST = (
+    Option("by", "whom `unstuck digest` is for, unless it is told: owner, sponsor or project", default="owner"),
+    Option("every", "nobody gets more than one in a day, week or month", default="week"),
+    Option("items", "so many items stand in one digest; the others are counted", "integer", default=10),
+    Option("most", "refuse to send to more people than this at once", "integer", default=200),
+    Option("send", "false: nothing is sent, whatever is asked for", "yes/no", default=True),
+    Option("opt_out", "files of people who want none", "list of text"),
+    Option("addresses", "the name of a person or project in the tools = an e-mail address", "table of text"),
+    Option(
+        "domains", "addresses that tools show as a person's name are used if they are in one of these", "list of text"
+    ),
+    Option("pattern", "the address of a person who is not in addresses: {first}.{last}@example.com"),
+    Option("from", "the sender of mails"),
+    Option("unsubscribe", "to whom people write who want no digest; it stands in each mail"),
+    Option("smtp", "the mail server, and its port if that is unusual; no mail is sent if absent"),
+    Option("security", "starttls, tls, or none, which only this machine may have; starttls if absent"),
+    Option("user", "the account at the mail server"),
+    Option("password", "and its password", "reference"),
+    Option("webhook", "one channel of a chat gets one digest of all", "reference"),
+    Option("chat", "what the webhook is of: slack or teams"),
+    Option("timeout", "how long the mail server or the chat may take to answer", default="30s"),
+)
+
 TABLES = {
     "calendar": CALENDAR,
     "labels": LABELS,
@@ -112,6 +135,7 @@ TABLES = {
     "retention": RETENTION,
     "links": LINKS,
     "initiatives": INITIATIVES,
+    "digest": DIGEST,
 }
 
 SOURCE = (

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from rules.ruleset import On
 from sync import brakes, settings
 from sync import config as configs
 from sync.cli import unstuck
+from sync.digest import optouts
 from sync.stops import Exit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +201,13 @@ def test_no_file_names_a_package_registry() -> None:
             assert not [host for host in hosts if host in text], path
 
 
+def named_in_config(folder: Path, lines: str) -> configs.Config:
+    """A small config with these lines."""
+    file = folder / "small.toml"
+    file.write_text(f'[sources.tool]\nsystem = "memory"\nworld = "world.json"\n{lines}\n', encoding="utf-8")
+    return configs.load(file)
+
+
 @every_page
 def test_toml_in_the_docs_loads(path: Path, tmp_path: Path) -> None:
     for block in fenced(path.read_text(encoding="utf-8"), "toml"):
@@ -207,6 +216,9 @@ def test_toml_in_the_docs_loads(path: Path, tmp_path: Path) -> None:
             file = tmp_path / "config.toml"
             file.write_text(block, encoding="utf-8")
             configs.load(file)
+        if "opt_out" in data:
+            (tmp_path / "no.toml").write_text(block, encoding="utf-8")
+            optouts.read(named_in_config(tmp_path, '[digest]\nopt_out = ["no.toml"]'), date(2026, 3, 20))
         if "rule" in data:
             file = tmp_path / "rules.toml"
             file.write_text(block, encoding="utf-8")
@@ -440,6 +452,7 @@ COMMANDS = {
     "status": ["status", "--format", "json"],
     "run": ["run", "--json"],
     "report": ["report", "--format", "json"],
+    "digest": ["digest", "--format", "json"],
     "rules backtest": ["rules", "backtest", f"{ROOT}/rules/builtin", "--since", "2026-11-12", "--format", "json"],
     "rules diff": ["rules", "diff", f"{ROOT}/rules/builtin/outcomes.toml", f"{ROOT}/rules/builtin", "--format", "json"],
 }

@@ -38,6 +38,10 @@ class Policy:
         """The status that an answer comes down to, where the vendor says it otherwise."""
         return answer.status
 
+    def is_fine(self, answer: Answer) -> bool:
+        """Whether an answer with a good status is what was hoped for, although it is no data."""
+        return False
+
     def pause(self, answer: Answer) -> float:
         """Seconds in which the next request would be refused, as far as an answer tells. 0 for none."""
         return max(ietf_pause(answer.headers), reset_pause(answer, "X-RateLimit-Remaining", "X-RateLimit-Reset"))

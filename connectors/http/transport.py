@@ -255,7 +255,8 @@ class Transport(HTTPAdapter):
         if status in REDIRECTS:
             return None
         if 200 <= status < 300:
-            error = answers.checked(self._origin.host, answer, reads=asked.reads)
+            fine = self._policy.is_fine(answer)
+            error = None if fine else answers.checked(self._origin.host, answer, reads=asked.reads)
             cut = error is not None and not answers.is_whole(answer.body) and answer.is_json
             return _AttemptError(error, again=cut and asked.repeatable) if error else None
         return self._refused(answer, status, asked)
@@ -276,9 +277,10 @@ class Transport(HTTPAdapter):
     def _no_answer(self, error: Exception, asked: _Asked) -> _AttemptError:
         """A connection that failed: repeated where that is safe, or where nothing was sent at all."""
         problem = describe(self._origin.host, error)
+        problem.unsent = is_unsent(error)
         if isinstance(problem, SetupError):
             return _AttemptError(problem)
-        return _AttemptError(problem, again=asked.repeatable or is_unsent(error))
+        return _AttemptError(problem, again=asked.repeatable or problem.unsent)
 
 
 # What connections end with.
@@ -348,7 +350,7 @@ def too_long(error: ConnectorError, wait: float) -> BusyError:
 def without_secrets(error: ConnectorError, redact: Redactor) -> ConnectorError:
     """The same error, and nothing that a host could have smuggled into it, nor where it came from."""
     clean = type(error)(redact(error.what), redact(error.next_step))
-    clean.refusal = error.refusal
+    clean.refusal, clean.unsent = error.refusal, error.unsent
     return clean
 
 

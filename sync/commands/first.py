@@ -26,6 +26,7 @@ from sync.commands.shared import (
 )
 from sync.commands.visiting import asked
 from sync.config import Config
+from sync.digest import optouts
 from sync.secrets import redacted
 from sync.sources import make
 from sync.stops import Exit, InvalidStop
@@ -127,6 +128,8 @@ def check(path: Path | None, live: bool) -> int:
         output.say(f"No exemption any more: {ended.about}, {ended}.")
     if config.exemptions:
         output.say(f"Exemptions: {len(exemptions.entries)} in force, fine.")
+    if config.digest.opt_out:
+        output.say(f"Opt-outs: {len(optouts.read(config, exemptions.unless.today))} in force, fine.")
     _check_store(config)
     return _check_live(config) if live else Exit.FINE
 

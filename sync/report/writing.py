@@ -89,7 +89,7 @@ _WIDTHS = {"title": 48, "reasons": 60, "says": 48, "warnings": 60, "url": 40, "r
 def _md(report: Report) -> bytes:
     """For a wiki or a chat: every table but the list, each cut after some rows, which is said."""
     parts = [f"# Portfolio report, {report.made_at:%Y-%m-%d}"]
-    parts += [f"> {_plain(warning)}" for warning in report.warnings]
+    parts += [f"> {plain(warning)}" for warning in report.warnings]
     parts += [_md_table(table) for table in tables(report)[:-1] if table.rows]
     return ("\n\n".join(parts) + "\n").encode()
 
@@ -108,10 +108,10 @@ def _md_table(table: Table) -> str:
 
 
 def _md_row(cells: Iterable[Plain], *, escape: bool = True) -> str:
-    return f"| {' | '.join(_plain(cell) if escape else str(cell) for cell in cells)} |"
+    return f"| {' | '.join(plain(cell) if escape else str(cell) for cell in cells)} |"
 
 
-def _plain(cell: Plain) -> str:
+def plain(cell: Plain) -> str:
     """Text that Markdown shows as it is, on one line."""
     return "" if cell is None else _MARKDOWN.sub(r"\\\1", " ".join(str(cell).split()))
 
