@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from operator import attrgetter
+from typing import Any
 
 import orjson
 
@@ -161,6 +163,27 @@ def _list(values: tuple[str, ...]) -> str:
 _dates_of = attrgetter(*DATES)
 
 
+_NAMES = ("ref", "parent_ref", "collection")
+"""What names an item or its place; no tool has NULs there."""
+
+
+def without_nul(item: WorkItem) -> WorkItem:
+    """The item without NULs in its texts: inside JSON, as in reasons that count days, SQLite ends a text at one."""
+    columns = ((one.name, getattr(item, one.name)) for one in fields(item) if one.name not in _NAMES)
+    return replace(item, **{name: _without_nul(value) for name, value in columns if isinstance(value, _TEXT_IN)})
+
+
+_TEXT_IN = (str, tuple, Mapping)
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nul(text) for name, text in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_without_nul(text) for text in value)
+    return value.replace("\0", "") if isinstance(value, str) and "\0" in value else value
+
+
 def pulled_row(item: WorkItem, zone: tzinfo, grader: Grader, *, described: bool = False) -> tuple[object, ...]:
     """The values for `PULLED`. `item.unknown` decides between empty and unknown, also for the metric's grade.
 
@@ -203,8 +226,8 @@ def detail_row(item: WorkItem) -> tuple[str | None, str]:
     """`description` and `fields` for `item_detail`."""
     if not item.fields:
         return item.description, "{}"
-    fields = {name: None if name in item.unknown else value for name, value in item.fields.items()}
-    return item.description, _as_json(fields)
+    known = {name: None if name in item.unknown else value for name, value in item.fields.items()}
+    return item.description, _as_json(known)
 
 
 def _empty_known(name: str) -> str:

@@ -20,7 +20,7 @@ from connectors.errors import ConnectorError
 from connectors.model import Certainty, Cursor, ItemRef, StatusCategory, Transition, WorkItem
 from rules.described import Finder
 from rules.grading import Grader
-from rules.table import PULLED, detail_row, moment, pulled_row
+from rules.table import PULLED, detail_row, moment, pulled_row, without_nul
 from sync import links
 from sync.config import Brakes, Source
 from sync.history import Earlier, Known
@@ -32,6 +32,9 @@ log = logging.getLogger("unstuck")
 
 _SEVERAL = 2
 """One collection that goes is tidying up."""
+
+_NUL = rb"\u0000"
+"""How JSON shows a NUL; or what a text has that looks like it."""
 
 _AT = {name: position for position, name in enumerate(PULLED)}
 _SINCE, _SINCE_DAY, _SINCE_IS = (_AT[name] for name in ("status_since", "status_since_day", "status_since_is"))
@@ -292,6 +295,8 @@ class Seen:
         return item_id > self._newest or bool(self._bits[item_id >> 3] & 1 << (item_id & 7))
 
 
+_Row = tuple[WorkItem, list[object], tuple[str | None, str], bytes]
+"""An item, its rows for `item` and `item_detail`, and their hash."""
 _Stored = tuple[int | None, bytes | None, bool]
 """An item's id, its hash, and whether it is present in the collection that is pulled."""
 _PRESENT = "source = ? AND collection = ? AND missing_since IS NULL"
@@ -383,16 +388,11 @@ class _Pull:
         self.report.seen += len(items)
         self.report.changed += len(rows)
 
-    def _changed(
-        self, connection: sqlite3.Connection, items: Sequence[WorkItem]
-    ) -> Iterator[tuple[WorkItem, list[object], tuple[str | None, str], bytes]]:
+    def _changed(self, connection: sqlite3.Connection, items: Sequence[WorkItem]) -> Iterator[_Row]:
         """The items whose content differs from what is stored; the others cost no write at all."""
         known = self._stored(connection, items)
         for pulled in items:
-            item, described = self.terms.finder.fill(pulled)
-            row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
-            detail = detail_row(item)
-            digest = hashlib.blake2b(orjson.dumps((row, detail, *item.links)), digest_size=16).digest()
+            item, row, detail, digest = self._as_stored(pulled)
             item_id, stored, is_present = known.get(item.ref.native_id, (None, None, False))
             if item_id is not None:
                 self.seen.add(item_id)
@@ -401,6 +401,15 @@ class _Pull:
                 known[item.ref.native_id] = (item_id, digest, True)
             if stored != digest or not is_present or self.earlier.moved(item.ref.native_id):
                 yield item, row, detail, digest
+
+    def _as_stored(self, pulled: WorkItem) -> _Row:
+        item, described = self.terms.finder.fill(pulled)
+        row = list(pulled_row(item, self.zone, self.terms.grader, described=described))
+        detail = detail_row(item)
+        told = orjson.dumps((row, detail, *item.links))
+        if _NUL in told and (kept := without_nul(pulled)) != pulled:
+            return self._as_stored(kept)
+        return item, row, detail, hashlib.blake2b(told, digest_size=16).digest()
 
     def _stored(self, connection: sqlite3.Connection, items: Sequence[WorkItem]) -> dict[str, _Stored]:
         """What is known of these items, by native id."""
