@@ -6,6 +6,7 @@ What is not ASCII is folded by a registered function; nothing else leaves SQLite
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import date
 
 from rules.calendar import fill_table
@@ -60,13 +61,14 @@ def evaluate(connection: sqlite3.Connection, ruleset: RuleSet, today: Today, *, 
     prepare(connection, today)
     clear(connection)
     considered = {On.ITEM: count_items(connection), On.INITIATIVE: count_initiatives(connection)}
-    scope = Scope(today, ruleset, doubts_of_all(connection), lasting)
+    doubts = doubts_of_all(connection)
+    scope = Scope(today, ruleset, doubts, lasting)
     found = [
         find(connection, scope, positions, f"temp.{on.view}", considered[on])
         for on in On
         if (positions := of_kind(ruleset, range(len(ruleset.rules)), on))
     ]
-    return together(ruleset, found, considered[On.ITEM])
+    return replace(together(ruleset, found, considered[On.ITEM]), doubts=doubts)
 
 
 def count_items(connection: sqlite3.Connection) -> int:

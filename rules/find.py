@@ -44,6 +44,8 @@ class Evaluation:
     """Whether rules were asked: else these are the results of the last time."""
     items: int = 0
     """Items that are not missing; initiatives are not among them."""
+    doubts: Doubts = field(default=Doubts(), compare=False)
+    """What is unknown of any item, at most."""
 
 
 def doubts_of(masks: Iterable[tuple[int, int | None]]) -> Doubts:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 
 from rules import table
-from rules.compile import Scope
+from rules.compile import Doubts, Scope
 from rules.engine import count_initiatives, doubts_of_all, prepare
 from rules.find import Evaluation, RuleCount, clear, doubts_of, find, of_kind, together
 from rules.moved import REVIEWED, Range, ages_in_sql, asked, cuts, ranges
@@ -82,6 +82,8 @@ class Last:
     """Rule -> how many items matched, and about how many it could not tell."""
     others: Mapping[str, int] = field(default_factory=dict)
     """Rule -> how many it looked at, where that is not `considered`: it is asked about initiatives."""
+    doubts: Doubts = field(default=Doubts())
+    """What was unknown of any item, at most: what is known by now is only forgotten by a whole evaluation."""
 
     def considered_by(self, rule: str) -> int:
         """How many the rule looked at."""
@@ -176,8 +178,9 @@ def evaluate(
     kinds = ((on, of_kind(ruleset, followed, on)) for on in On)
     parts = [(positions, _TOUCHED.format(on.view)) for on, positions in kinds if positions]
     parts += [(positions, _CROSSED.format(ruleset.rules[positions[0]].on.view, positions[0])) for positions in groups]
-    knowing = replace(scope, doubts=doubts_of(connection.execute(_MASKS)))
-    considered = {On.ITEM: _considered(connection, last), On.INITIATIVE: count_initiatives(connection)}
+    there, doubts = _written(connection, last)
+    knowing = replace(scope, doubts=doubts)
+    considered = {On.ITEM: there, On.INITIATIVE: count_initiatives(connection)}
     found = [
         find(connection, knowing, positions, items, considered[ruleset.rules[positions[0]].on])
         for positions, items in parts
@@ -194,16 +197,11 @@ def evaluate(
         whole = together(ruleset, asked_all, considered[On.ITEM])
     failed = dict(failure for part in (*found, whole) for failure in part.failures)
     counts = _counts(connection, ruleset, found, whole, last, considered, failed)
-    return Evaluation(counts, tuple(failed.items()), items=considered[On.ITEM])
+    return Evaluation(counts, tuple(failed.items()), items=there, doubts=doubts)
 
 
 _TOUCHED = "(SELECT * FROM temp.{} WHERE id IN (SELECT id FROM temp.touched))"
 _CROSSED = "(SELECT * FROM temp.{} WHERE id IN (SELECT item_id FROM temp.crossed WHERE position = {}))"
-_MASKS = " UNION ".join(
-    f"SELECT unknown, outcome_unknown FROM temp.{on.view} "
-    "WHERE id IN (SELECT id FROM temp.touched UNION ALL SELECT item_id FROM temp.crossed)"
-    for on in On
-)
 
 
 def index(connection: sqlite3.Connection, ruleset: RuleSet, today: Today) -> None:
@@ -313,13 +311,16 @@ _ANCESTORS = (
 # Counts
 
 
-def _considered(connection: sqlite3.Connection, last: Last) -> int:
-    row = connection.execute(
-        "SELECT total(item.missing_since IS NULL) - total(was_there) FROM dirty "
-        "CROSS JOIN item ON item.id = item_id WHERE item.source <> ?",
+def _written(connection: sqlite3.Connection, last: Last) -> tuple[int, Doubts]:
+    """How many items there are now, and what is unknown of any of them: only what was written differs from the last."""
+    written = connection.execute(
+        "SELECT unknown, outcome_id IS NULL, sum(iif(source = ?, 0, (missing_since IS NULL) - was_there)) "
+        "FROM dirty CROSS JOIN item ON item.id = item_id GROUP BY 1, 2",
         (INITIATIVE,),
-    ).fetchone()
-    return last.considered + int(row[0])
+    ).fetchall()
+    doubts = doubts_of((mask, None if unlinked else mask) for mask, unlinked, _ in written)
+    both = Doubts(doubts.own | last.doubts.own, doubts.outcome | last.doubts.outcome)
+    return last.considered + sum(more for *_, more in written), both
 
 
 def _counts(

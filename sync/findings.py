@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from rules import engine, incremental, table
+from rules.compile import Doubts
 from rules.ruleset import RuleSet
 from sync.store import Store
 from sync.today import keep_calendar
@@ -113,7 +114,8 @@ def _last(store: Store, signature: str) -> incremental.Last | None:
     if known.get("signature") != signature or not _is_worth_it(store):
         return None
     counts = {rule: (matched, unknown) for rule, (matched, unknown) in known["counts"].items()}
-    return incremental.Last(known["day"], known["considered"], counts, known.get("others", {}))
+    doubts = Doubts(**known.get("doubts", {}))
+    return incremental.Last(known["day"], known["considered"], counts, known.get("others", {}), doubts)
 
 
 def _remember(store: Store, signature: str, evaluation: engine.Evaluation, today: engine.Today) -> None:
@@ -121,7 +123,7 @@ def _remember(store: Store, signature: str, evaluation: engine.Evaluation, today
     store.connection.execute("DELETE FROM dirty")
     counts = {count.rule: (count.matched, count.unknown) for count in evaluation.counts}
     others = {count.rule: count.considered for count in evaluation.counts if count.considered != evaluation.items}
-    last = incremental.Last(today.date.toordinal(), evaluation.items, counts, others)
+    last = incremental.Last(today.date.toordinal(), evaluation.items, counts, others, evaluation.doubts)
     told = json.dumps({"signature": None if evaluation.failures else signature, **asdict(last)})
     if store.setting("evaluated") != told:
         store.remember("evaluated", told)

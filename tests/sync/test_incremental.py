@@ -329,6 +329,23 @@ def test_only_a_rule_whose_sql_reads_an_age_looks_at_every_item_again(rules: Rul
         assert agrees(store, rules, tomorrow)
 
 
+def test_what_is_unknown_is_known_to_be_when_a_threshold_passes_over_it(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    when = 'created_at = "over 3 days ago", sponsor = "missing"'
+    file.write_text(f'[[rule]]\nid="r"\nlabel="l"\nsays="so"\nwhen={{ {when} }}\n')
+    ruleset, unknown = load([file]), frozenset({"sponsor"})
+    with new_store() as store:
+        for number in (2, 3):
+            put(store, item(str(number), created_at=NOW - timedelta(days=number)))
+        agrees(store, ruleset, TODAY)
+        put(store, item("3", created_at=NOW - timedelta(days=3), unknown=unknown))
+        put(store, item("new", created_at=NOW - timedelta(days=5), unknown=unknown))
+        assert agrees(store, ruleset, TODAY)
+        assert agrees(store, ruleset, replace(TODAY, now=NOW + timedelta(days=1)))
+        assert agrees(store, ruleset, replace(TODAY, now=NOW + timedelta(days=2)))
+        assert store.rows("SELECT native_id FROM finding JOIN item ON id = item_id") == [{"native_id": "2"}]
+
+
 def test_where_nothing_changed_nothing_is_looked_at(rules: RuleSet) -> None:
     with new_store() as store:
         for number in range(20):
