@@ -1,4 +1,4 @@
-"""How fast rules are: ours, the same by hand in SQL, and three rule engines; everything, and only what changed.
+"""How fast rules are: ours, the same by hand in SQL, DuckDB, and three rule engines; everything, and what changed.
 
     python bench/rules.py            100,000 and 1,000,000 items (1.5 GB of disk, some minutes)
     python bench/rules.py --small    2,000 only
@@ -7,7 +7,8 @@
 Twenty rules, each a few conditions that must all hold, are spelled for every engine from one list; all must match the
 same items. The engines get each item as a dict that is made before the clock starts, with days, grades and inherited
 outcomes worked out: only their matching is measured, on a sample. They need the extra `bench`. Every size runs in a
-process of its own; the fastest of three rounds counts. Exits 1 if a limit is missed, which --small only shows.
+process of its own; the fastest of three rounds counts. DuckDB gets the rows into its memory before the clock starts,
+and may use all processors. Exits 1 if a limit is missed, which --small only shows.
 """
 
 from __future__ import annotations
@@ -96,23 +97,40 @@ def _toml(column: str, how: str, value: Any) -> str:
     return f'{column} = "{how}"' if value is None else f'{column} = "{how} {value}"'
 
 
-def by_hand(name: str) -> str:
-    """One statement that finds what the rule finds, as someone who knows the tables would write it.
+class Dialect(NamedTuple):
+    """What is said otherwise in another database."""
 
-    Without the indexes that serve the incremental evaluation: they tempt SQLite, and would slow this one down.
-    """
+    items: str
+    business_days: str
+    due: str
+
+
+SQLITE = Dialect(
+    # without the indexes that serve the incremental evaluation: they tempt SQLite, and would slow this one down
+    "item i NOT INDEXED",
+    table.business_days_sql("i.status_since_day", str(today().date.toordinal())),
+    "strftime('%d.%m.%Y', i.due_at_day + 1721424.5)",
+)
+_COUNTED = "(SELECT business FROM calendar_day WHERE day = {})"
+DUCKDB = Dialect(
+    "item i",
+    f"{_COUNTED.format(today().date.toordinal())} - {_COUNTED.format('i.status_since_day - 1')} - 1",
+    "strftime(DATE '0001-01-01' + (i.due_at_day - 1), '%d.%m.%Y')",
+)
+
+
+def by_hand(name: str, dialect: Dialect = SQLITE) -> str:
+    """One statement that finds what the rule finds, as someone who knows the tables would write it."""
     conditions = RULES[name]
     where = " AND ".join(_sql(*condition) for condition in conditions)
-    days = table.business_days_sql("i.status_since_day", str(today().date.toordinal()))
-    due = "strftime('%d.%m.%Y', i.due_at_day + 1721424.5)"
     reason = {
-        "stuck": f"'In ' || i.status || ' for ' || ({days}) || ' business days'",
-        "overdue": f"'Due on ' || {due}",
+        "stuck": f"'In ' || i.status || ' for ' || ({dialect.business_days}) || ' business days'",
+        "overdue": f"'Due on ' || {dialect.due}",
     }
     join = "JOIN item o ON o.id = i.outcome_id" if "o." in where else ""
     return (
         f"INSERT INTO temp.hand SELECT i.id, '{name}', '{name}', {reason.get(name, repr(name))} "
-        f"FROM item i NOT INDEXED {join} "
+        f"FROM {dialect.items} {join} "
         f"WHERE i.missing_since IS NULL AND {where}"
     )
 
@@ -355,6 +373,23 @@ def measure_engines(path: Path, ruleset: RuleSet) -> dict[str, float]:
     return result
 
 
+def measure_duckdb(path: Path, ruleset: RuleSet) -> dict[str, float]:
+    """DuckDB, which must find the same as we do, and its memory."""
+    import duck
+
+    from sync.store import open_store
+
+    with open_store(path) as store:
+        engine.evaluate(store.connection, ruleset, today())
+        want = store.connection.execute(
+            "SELECT rule, count(*), sum(item_id) FROM temp.found GROUP BY rule ORDER BY rule"
+        ).fetchall()
+    seconds, found = duck.measure(duck.load(path, path.parent), [by_hand(name, DUCKDB) for name in RULES], 3)
+    if found != want:
+        raise SystemExit(f"DuckDB finds something else: {set(found) ^ set(want)}")
+    return {"seconds": seconds, "peak": peak_mb()}
+
+
 def child(what: str, path: Path, count: int) -> None:
     """In a process of its own: measure, and print the result as JSON."""
     (path.parent / "rules.toml").write_text(as_toml())
@@ -363,6 +398,7 @@ def child(what: str, path: Path, count: int) -> None:
         "fill": lambda: fill(path, count),
         "ours": lambda: measure_ours(path, count, ruleset),
         "sql": lambda: measure_sql(path, ruleset),
+        "duckdb": lambda: measure_duckdb(path, ruleset),
         "engines": lambda: measure_engines(path, ruleset),
     }[what]()
     print(json.dumps(result))
@@ -426,6 +462,9 @@ def measure(count: int, folder: Path) -> list[Row]:
             ours["peak"] <= MAX_MB,
         ),
     ]
+    if _is_installed("duckdb"):
+        duck = measured("duckdb", path, count)
+        rows.append(_duckdb_row(count, sql["ours"], **duck))
     if count == min(SIZES) or count in SMALL:
         rows += [_engine_row(count, name, sql["ours"] / count, cost) for name, cost in _engines(path, count).items()]
     path.unlink()
@@ -444,6 +483,12 @@ def _is_installed(name: str) -> bool:
     import importlib.util
 
     return importlib.util.find_spec(name) is not None
+
+
+def _duckdb_row(count: int, ours: float, seconds: float, peak: float) -> Row:
+    """No limit: it is stated."""
+    what = f"20 rules, beside DuckDB, which has the rows in memory ({peak:,.0f} MB)"
+    return Row(count, what, f"{ours:.2f} s", f"{seconds:.2f} s", f"{ours / seconds:.1f}×", "", is_within=True)
 
 
 def _engine_row(count: int, name: str, ours: float, other: float) -> Row:
