@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from connectors.base import Page
 from connectors.errors import AccessError, BusyError
 from connectors.jira.cursor import Mark, packed, unpacked
-from connectors.jira.history import Move, at_one_stroke, parse_moves
+from connectors.jira.history import LastMoves, Move, at_one_stroke, parse_moves
 from connectors.jira.parse import UNREADABLE, parse_issue
 from connectors.jira.site import AT_ONCE, Json, Project
 from connectors.jira.visit import Visit
@@ -56,9 +56,10 @@ def _ended(pages: Iterator[Page], mark: Mark, *, full: bool, deleted: Sequence[I
 
 def _walk(visit: Visit, project: Project, mark: Mark, ids: Sequence[int]) -> Iterator[Page]:
     """A first pull, from which a later run can go on."""
+    last = 0
     for number, batch in enumerate(fetched(visit, ids), start=1):
-        page = read_page(visit, project, batch)
-        yield replace(page, cursor=mark.reached(batch.ids[-1]).cursor()) if number % MARKED == 0 else page
+        page, last = read_page(visit, project, batch), max(last, batch.ids[-1])
+        yield replace(page, cursor=mark.reached(last).cursor()) if number % MARKED == 0 else page
 
 
 def _changes(visit: Visit, project: Project, mark: Mark) -> Iterator[Page]:
@@ -144,7 +145,10 @@ class Batch:
 
 
 def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
-    """The issues with these ids, in batches of a page. The next ones are fetched while one is read."""
+    """The issues with these ids, in batches of a page. The next ones are fetched while one is read.
+
+    Some come again at the end, with another history: see `moves_of`.
+    """
     size = visit.wishes.page_size
     fields = visit.fields if ids else ()
     whole = len(ids) <= AT_ONCE
@@ -155,26 +159,32 @@ def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
             for part in cut(chunk, size):
                 yield partial(visit.site.asked, part, fields)
 
+    last = LastMoves()
     with closing(ahead(calls(), UNDER_WAY)) as answers:
         for chunk in cut(ids, size * TOGETHER):
-            moves = next(answers)
+            moves, looked_at = next(answers)
+            if moves and not whole:
+                last.add(moves, looked_at)
             for part in cut(chunk, size):
                 yield Batch(part, next(answers)(), moves)
+    for part in cut(last.overlooked(), size):
+        yield Batch(part, visit.site.issues(part, fields), moves_of(visit, part, whole=True)[0])
 
 
-def moves_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> Moves | None:
-    """Changes of status. Of issues that one person moved within a minute, all of the history is looked at.
+def moves_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> tuple[Moves | None, Set[str]]:
+    """Changes of status, and of which issues all of the history was looked at.
 
-    Only that shows whether a workflow was exchanged then: the entry for it names no field that could be asked for.
+    That are those that one person moved within a minute of each other. Only all of it shows whether a workflow was
+    exchanged then: the entry for it names no field that could be asked for.
     """
     histories = visit.site.histories(ids, whole=whole)
     if histories is None:
-        return None
+        return None, frozenset()
     moves = read_moves(histories)
-    suspects = () if whole else sorted(map(int, at_one_stroke(moves)))
+    suspects = set() if whole else at_one_stroke(moves)
     if suspects:
-        moves |= read_moves(visit.site.histories(suspects, whole=True) or {})
-    return moves
+        moves |= read_moves(visit.site.histories(sorted(map(int, suspects)), whole=True) or {})
+    return moves, suspects
 
 
 def read_moves(histories: Mapping[str, Sequence[Json]]) -> dict[str, list[Move] | None]:

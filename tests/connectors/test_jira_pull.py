@@ -299,6 +299,27 @@ def test_a_migration_of_workflows_restarts_no_clock(any_shop: Shop, count: int) 
     assert {issue: item.status_since for issue, item in after.items.items()} == before
 
 
+@pytest.mark.parametrize("pulled_before", [False, True], ids=["first pull", "later pull"])
+def test_issues_that_were_migrated_far_apart_find_each_other(cloud: Shop, pulled_before: bool) -> None:
+    """Each is the only one of the migration among those whose histories are read at once."""
+    made = cloud.made(130)
+    for issue in made:
+        cloud.site.transition(issue, "In Progress")
+        cloud.site.pass_time(DAY)
+    first = cloud.pull(page_size=20)
+    before = {issue: item.status_since for issue, item in first.items.items()}
+    cloud.site.new_status("Doing", "indeterminate")
+    far = [made[0], made[64], made[-1]]
+    cloud.site.migrate_workflow(far, "Doing", moves_updated=True)
+    cloud.site.pass_time(DAY)
+    cloud.site.transition(made[7], "Done")  # alone, and no migration
+    for issue in made:
+        cloud.site.label(issue, add=["x"])
+    after = cloud.pull(page_size=20, cursor=first.cursor if pulled_before else None)
+    assert {issue: after.items[issue].status_since for issue in far} == {issue: before[issue] for issue in far}
+    assert after.items[made[7]].status_since == cloud.site.issue(made[7]).histories[-2].at
+
+
 def test_many_issues_moved_by_hand_at_once_did_move(cloud: Shop) -> None:
     made = cloud.made(120)
     cloud.site.pass_time(DAY)
