@@ -75,7 +75,7 @@ def _changes(visit: Visit, project: Project, mark: Mark) -> Iterator[Page]:
     swept = mark.swept
     if visit.now - mark.swept >= visit.wishes.sweep:
         listed = {*visit.all_ids.get(project.key, ())}
-        ids |= listed - known
+        ids |= listed - known | listed & visit.linked_ids  # nobody says whether a new web link moves `updated`
         gone, left = vanished(visit, project, sorted(known - listed - ids))
         swept = visit.now
     came: set[int] = set()
@@ -142,6 +142,8 @@ class Batch:
     ids: Sequence[int]
     issues: Sequence[Json]
     moves: Moves | None
+    links: Mapping[str, Sequence[Json]]
+    """By id, of those whose web links are wanted."""
 
 
 def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
@@ -151,6 +153,7 @@ def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
     """
     size = visit.wishes.page_size
     fields = visit.fields if ids else ()
+    linked = visit.linked_ids if ids else frozenset()
     whole = len(ids) <= AT_ONCE
 
     def calls() -> Iterator[Callable[[], Any]]:
@@ -158,6 +161,7 @@ def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
             yield partial(moves_of, visit, chunk, whole=whole)
             for part in cut(chunk, size):
                 yield partial(visit.site.asked, part, fields)
+                yield from (partial(visit.site.web_links, one) for one in part if one in linked)
 
     last = LastMoves()
     with closing(ahead(calls(), UNDER_WAY)) as answers:
@@ -166,9 +170,11 @@ def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
             if moves and not whole:
                 last.add(moves, looked_at)
             for part in cut(chunk, size):
-                yield Batch(part, next(answers)(), moves)
+                issues = next(answers)()
+                yield Batch(part, issues, moves, {str(one): next(answers) for one in part if one in linked})
     for part in cut(last.overlooked(), size):
-        yield Batch(part, visit.site.issues(part, fields), moves_of(visit, part, whole=True)[0])
+        links = {str(one): visit.site.web_links(one) for one in part if one in linked}
+        yield Batch(part, visit.site.issues(part, fields), moves_of(visit, part, whole=True)[0], links)
 
 
 def moves_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> tuple[Moves | None, Set[str]]:
@@ -230,7 +236,8 @@ def read_page(visit: Visit, project: Project, batch: Batch) -> Page:
         if project_of(issue) not in ours:
             continue
         try:
-            item, history = parse_issue(issue, moves_in(issue, batch), reading)
+            links = batch.links.get(str(issue["id"]), ())
+            item, history = parse_issue(issue, moves_in(issue, batch), reading, links)
         except UNREADABLE as error:
             key = issue.get("key") or issue.get("id")
             skipped.append(f"issue {key} cannot be read ({reason(error)}); correct it in Jira")

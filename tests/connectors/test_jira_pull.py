@@ -340,6 +340,51 @@ def test_an_epic_link_is_followed(any_shop: Shop) -> None:
     assert items[orphan].parent_ref is None
 
 
+def test_web_links_are_read_of_the_issues_that_config_names(any_shop: Shop) -> None:
+    made = any_shop.made(3)
+    epic = any_shop.site.new_issue("APP", "All of it", issuetype=issue_type("Epic", 1)).id
+    for issue in (*made, epic):
+        any_shop.site.link_web(issue, "https://trello.com/c/iQ20ZNIV")
+    any_shop.site.link_web(epic, " https://example.com/plan ")
+    pulled = any_shop.pull(web_links="issuetype = Epic")
+    assert pulled.items[epic].links == ("https://example.com/plan", "https://trello.com/c/iQ20ZNIV")
+    assert not any(pulled.items[issue].links for issue in made)
+    assert len(any_shop.asked("remotelink")) == 1
+    assert not any(item.links for item in any_shop.pull().items.values()), "nobody asked for them"
+
+
+def test_a_web_link_is_found_by_the_sweep_where_updated_does_not_tell(any_shop: Shop) -> None:
+    (issue, other) = any_shop.made(2)
+    any_shop.site.pass_time(DAY)
+    first = any_shop.pull(web_links="summary ~ Item")
+    any_shop.site.pass_time(DAY / 2)
+    any_shop.site.link_web(issue, "https://example.com/plan", moves_updated=False)
+    unaware = any_shop.pull(first.cursor, web_links="summary ~ Item")
+    assert not unaware.items
+    any_shop.site.pass_time(DAY)
+    swept = any_shop.pull(unaware.cursor, web_links="summary ~ Item")
+    assert swept.items[issue].links == ("https://example.com/plan",)
+    assert not swept.items[other].links
+
+
+def test_web_links_of_an_issue_that_goes_meanwhile_stop_nothing(any_shop: Shop) -> None:
+    made = any_shop.made(3)
+    any_shop.site.link_web(made[0], "https://example.com/plan")
+    any_shop.jira.script(Answer(404, {"errorMessages": ["gone"]}), path=f"issue/{made[0]}/remotelink")
+    assert set(any_shop.pull(web_links="summary ~ Item").items) == {*made}
+
+
+def test_migrated_issues_that_are_read_again_keep_their_links(cloud: Shop) -> None:
+    made = cloud.made(130)
+    cloud.site.new_status("Doing", "indeterminate")
+    for issue in (made[0], made[-1]):
+        cloud.site.link_web(issue, "https://example.com/plan")
+        cloud.site.pass_time(DAY)
+    cloud.site.migrate_workflow([made[0], made[-1]], "Doing")
+    items = cloud.pull(page_size=20, web_links="project = APP").items
+    assert items[made[0]].links == items[made[-1]].links == ("https://example.com/plan",)
+
+
 def test_histories_come_in_any_order(server: Shop) -> None:
     (issue,) = server.made(1)
     for status in ("In Progress", "Done", "In Progress", "Done"):
