@@ -78,3 +78,7 @@ def _of_the_config(visit: Visit) -> Iterator[Notice]:
     if visit.wishes.jql:
         found = sum(len(ids) for ids in visit.all_ids.values())
         yield Notice("fine" if found else "warning", f"{found} issues match jql")
+    if visit.wishes.web_links:
+        found = len(visit.linked_ids)
+        cost = "each costs a request when it changed, and once in sweep_hours"
+        yield Notice("fine" if found else "warning", f"{found} issues match web_links: {cost}")

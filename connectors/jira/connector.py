@@ -40,6 +40,7 @@ OPTIONS = (
     Option("sweep_hours", "how often to look for vanished issues", "integer", default=DEFAULTS["sweep_hours"]),
     Option("page_size", "issues fetched at a time, up to 100", "integer", default=DEFAULTS["page_size"]),
     Option("comment", "say why in a comment too, one for each issue, kept up to date", "yes/no", default=False),
+    Option("web_links", "a condition for the issues whose web links are read too, at one request each"),
     Option("property", "keep the labels and why in the issue's property `unstuck` too", "yes/no", default=False),
 )
 

@@ -6,8 +6,9 @@ issue was made is in no changelog: it is the one that the first change came from
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter, itemgetter
@@ -19,6 +20,7 @@ Clock = Literal["first", "last"]
 SECONDS_AT_MOST = 100_000_000_000
 """A larger number of `created` is milliseconds: as seconds it would be the year 5138."""
 AT_ONE_STROKE = timedelta(minutes=1)
+_STROKE = int(AT_ONE_STROKE.total_seconds())
 
 
 class Move(NamedTuple):
@@ -119,6 +121,32 @@ def at_one_stroke(moves: Mapping[str, Sequence[Move] | None]) -> set[str]:
         if one != other and later - at <= AT_ONE_STROKE
         for issue in (one, other)
     }
+
+
+class LastMoves:
+    """The last moves of many issues, in 17 bytes each: to see what was done at one stroke to issues read apart."""
+
+    def __init__(self) -> None:
+        self._authors: dict[str, int] = {}
+        self._when = array("q")
+        """Seconds since 1970, with the number of who it was in the upper bits: another author's are never near."""
+        self._issues = array("q")
+        self._looked_at = array("b")
+
+    def add(self, moves: Mapping[str, Sequence[Move] | None], looked_at: Set[str]) -> None:
+        """`looked_at` are the issues whose whole history was read."""
+        for issue, found in moves.items():
+            if found:
+                author = self._authors.setdefault(found[-1].author, len(self._authors))
+                self._when.append((author << 40) + int(found[-1].at.timestamp()))
+                self._issues.append(int(issue))
+                self._looked_at.append(issue in looked_at)
+
+    def overlooked(self) -> list[int]:
+        """Issues that one person moved last within a minute of another's last move, and were not looked at; sorted."""
+        order = sorted(range(len(self._when)), key=self._when.__getitem__)
+        near = (pair for pair in pairwise(order) if self._when[pair[1]] - self._when[pair[0]] <= _STROKE)
+        return sorted({self._issues[one] for pair in near for one in pair if not self._looked_at[one]})
 
 
 def stay(

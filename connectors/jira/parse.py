@@ -126,8 +126,10 @@ def parse_category(status: Json) -> StatusCategory | None:
 # Issues
 
 
-def parse_issue(issue: Json, moves: Sequence[Move], reading: Reading) -> tuple[WorkItem, list[Transition]]:
-    """One issue with its history. Raises one of `UNREADABLE` if it is none."""
+def parse_issue(
+    issue: Json, moves: Sequence[Move], reading: Reading, links: Sequence[Json] = ()
+) -> tuple[WorkItem, list[Transition]]:
+    """One issue with its history and its web links. Raises one of `UNREADABLE` if it is none."""
     own: Json = issue["fields"]
     ref, key = ItemRef(reading.source, str(int(issue["id"]))), str(issue["key"])
     status_id, status = parse_status(own)
@@ -165,10 +167,17 @@ def parse_issue(issue: Json, moves: Sequence[Move], reading: Reading) -> tuple[W
         updated_at=parse_time(own.get("updated"), reading.zone),
         labels=tuple(sorted({str(label) for label in own.get("labels") or ()})),
         fields=fields,
+        links=parse_links(links) if links else (),
         unknown=unknown | reading.unmapped if unknown else reading.unmapped,
         **values,
     )
     return item, history
+
+
+def parse_links(entries: Sequence[Json]) -> tuple[str, ...]:
+    """The addresses that web links lead to."""
+    targets = (one["object"] for one in entries if isinstance(one.get("object"), dict))
+    return tuple(sorted({address for target in targets if (address := text(target.get("url")))}))
 
 
 def parse_status(own: Json) -> tuple[str | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from connectors.base import Page
 from connectors.errors import AccessError, BusyError
 from connectors.jira.cursor import Mark, packed, unpacked
-from connectors.jira.history import Move, at_one_stroke, parse_moves
+from connectors.jira.history import LastMoves, Move, at_one_stroke, parse_moves
 from connectors.jira.parse import UNREADABLE, parse_issue
 from connectors.jira.site import AT_ONCE, Json, Project
 from connectors.jira.visit import Visit
@@ -56,9 +56,10 @@ def _ended(pages: Iterator[Page], mark: Mark, *, full: bool, deleted: Sequence[I
 
 def _walk(visit: Visit, project: Project, mark: Mark, ids: Sequence[int]) -> Iterator[Page]:
     """A first pull, from which a later run can go on."""
+    last = 0
     for number, batch in enumerate(fetched(visit, ids), start=1):
-        page = read_page(visit, project, batch)
-        yield replace(page, cursor=mark.reached(batch.ids[-1]).cursor()) if number % MARKED == 0 else page
+        page, last = read_page(visit, project, batch), max(last, batch.ids[-1])
+        yield replace(page, cursor=mark.reached(last).cursor()) if number % MARKED == 0 else page
 
 
 def _changes(visit: Visit, project: Project, mark: Mark) -> Iterator[Page]:
@@ -74,7 +75,7 @@ def _changes(visit: Visit, project: Project, mark: Mark) -> Iterator[Page]:
     swept = mark.swept
     if visit.now - mark.swept >= visit.wishes.sweep:
         listed = {*visit.all_ids.get(project.key, ())}
-        ids |= listed - known
+        ids |= listed - known | listed & visit.linked_ids  # nobody says whether a new web link moves `updated`
         gone, left = vanished(visit, project, sorted(known - listed - ids))
         swept = visit.now
     came: set[int] = set()
@@ -141,12 +142,18 @@ class Batch:
     ids: Sequence[int]
     issues: Sequence[Json]
     moves: Moves | None
+    links: Mapping[str, Sequence[Json]]
+    """By id, of those whose web links are wanted."""
 
 
 def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
-    """The issues with these ids, in batches of a page. The next ones are fetched while one is read."""
+    """The issues with these ids, in batches of a page. The next ones are fetched while one is read.
+
+    Some come again at the end, with another history: see `moves_of`.
+    """
     size = visit.wishes.page_size
     fields = visit.fields if ids else ()
+    linked = visit.linked_ids if ids else frozenset()
     whole = len(ids) <= AT_ONCE
 
     def calls() -> Iterator[Callable[[], Any]]:
@@ -154,27 +161,36 @@ def fetched(visit: Visit, ids: Sequence[int]) -> Iterator[Batch]:
             yield partial(moves_of, visit, chunk, whole=whole)
             for part in cut(chunk, size):
                 yield partial(visit.site.asked, part, fields)
+                yield from (partial(visit.site.web_links, one) for one in part if one in linked)
 
+    last = LastMoves()
     with closing(ahead(calls(), UNDER_WAY)) as answers:
         for chunk in cut(ids, size * TOGETHER):
-            moves = next(answers)
+            moves, looked_at = next(answers)
+            if moves and not whole:
+                last.add(moves, looked_at)
             for part in cut(chunk, size):
-                yield Batch(part, next(answers)(), moves)
+                issues = next(answers)()
+                yield Batch(part, issues, moves, {str(one): next(answers) for one in part if one in linked})
+    for part in cut(last.overlooked(), size):
+        links = {str(one): visit.site.web_links(one) for one in part if one in linked}
+        yield Batch(part, visit.site.issues(part, fields), moves_of(visit, part, whole=True)[0], links)
 
 
-def moves_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> Moves | None:
-    """Changes of status. Of issues that one person moved within a minute, all of the history is looked at.
+def moves_of(visit: Visit, ids: Sequence[int], *, whole: bool) -> tuple[Moves | None, Set[str]]:
+    """Changes of status, and of which issues all of the history was looked at.
 
-    Only that shows whether a workflow was exchanged then: the entry for it names no field that could be asked for.
+    That are those that one person moved within a minute of each other. Only all of it shows whether a workflow was
+    exchanged then: the entry for it names no field that could be asked for.
     """
     histories = visit.site.histories(ids, whole=whole)
     if histories is None:
-        return None
+        return None, frozenset()
     moves = read_moves(histories)
-    suspects = () if whole else sorted(map(int, at_one_stroke(moves)))
+    suspects = set() if whole else at_one_stroke(moves)
     if suspects:
-        moves |= read_moves(visit.site.histories(suspects, whole=True) or {})
-    return moves
+        moves |= read_moves(visit.site.histories(sorted(map(int, suspects)), whole=True) or {})
+    return moves, suspects
 
 
 def read_moves(histories: Mapping[str, Sequence[Json]]) -> dict[str, list[Move] | None]:
@@ -220,7 +236,8 @@ def read_page(visit: Visit, project: Project, batch: Batch) -> Page:
         if project_of(issue) not in ours:
             continue
         try:
-            item, history = parse_issue(issue, moves_in(issue, batch), reading)
+            links = batch.links.get(str(issue["id"]), ())
+            item, history = parse_issue(issue, moves_in(issue, batch), reading, links)
         except UNREADABLE as error:
             key = issue.get("key") or issue.get("id")
             skipped.append(f"issue {key} cannot be read ({reason(error)}); correct it in Jira")

@@ -167,6 +167,15 @@ class Site(ABC):
         """
         return None
 
+    def web_links(self, issue_id: int) -> list[Json]:
+        """Links that lead out of Jira; none of an issue that is gone. There is no way to ask for those of several.
+
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/
+        """
+        with suppress(GoneError):
+            return self.entries(self.get(f"issue/{issue_id}/remotelink"))
+        return []
+
     # What answers are made of
 
     def mapping(self, value: object) -> Json:

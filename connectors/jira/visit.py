@@ -33,6 +33,7 @@ class Wishes:
     page_size: int = 100
     comment: bool = False
     property: bool = False
+    web_links: str = ""
 
 
 class Visit:
@@ -94,6 +95,13 @@ class Visit:
     @cached_property
     def all_ids(self) -> Ids:
         return self._listed("")
+
+    @cached_property
+    def linked_ids(self) -> frozenset[int]:
+        """Issues whose web links are wanted."""
+        wanted = self.wishes.web_links
+        listed = self._listed(f" AND ({wanted})") if wanted else {}
+        return frozenset(one for ids in listed.values() for one in ids)
 
     def changed_since(self, moment: datetime) -> Ids:
         """Issues whose `updated` is not before `moment`, or somewhat earlier, if another project asked for that."""
@@ -170,13 +178,14 @@ def checked_wishes(options: Mapping[str, Any]) -> Wishes:
     if not 1 <= size <= 100:
         raise SetupError(f"page_size = {size} is too much or too little", "write a number from 1 to 100")
     return Wishes(
-        vetted(str(options.get("jql") or "").strip()),
+        vetted("jql", str(options.get("jql") or "").strip()),
         "first" if clock == "first" else "last",
         timedelta(minutes=overlap),
         timedelta(hours=sweep),
         size,
         bool(options.get("comment")),
         bool(options.get("property")),
+        vetted("web_links", str(options.get("web_links") or "").strip()),
     )
 
 
@@ -191,7 +200,7 @@ def number(options: Mapping[str, Any], name: str) -> int:
     return found
 
 
-def vetted(jql: str) -> str:
+def vetted(name: str, jql: str) -> str:
     """A condition that can stand in brackets among ours. Raises `SetupError` for one that would break out of them."""
     code, quote, depth = "", "", 0
     letters = iter(jql)
@@ -207,8 +216,8 @@ def vetted(jql: str) -> str:
             break
         code += " " if quote else letter
     if quote or depth:
-        raise SetupError("jql has a quote or a bracket that is not closed, or closed too early", "correct it")
+        raise SetupError(f"{name} has a quote or a bracket that is not closed, or closed too early", "correct it")
     words = code.replace("(", " ").replace(")", " ").lower().split()
     if ("order", "by") in pairwise(words):
-        raise SetupError("jql has an ORDER BY, and is to be a condition alone", "take it out")
+        raise SetupError(f"{name} has an ORDER BY, and is to be a condition alone", "take it out")
     return jql

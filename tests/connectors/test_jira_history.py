@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.jira.history import Move, Statuses, at_one_stroke, first_underway, parse_moves, stay, transitions
+from connectors.jira.history import (
+    LastMoves,
+    Move,
+    Statuses,
+    at_one_stroke,
+    first_underway,
+    parse_moves,
+    stay,
+    transitions,
+)
 from connectors.model import Certainty, ItemRef, StatusCategory
 
 MADE = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -152,6 +161,20 @@ def test_what_one_person_moved_within_a_minute_is_looked_at() -> None:
     moves = {"a": [move("admin", 0)], "b": [move("admin", 59)], "c": [move("ada", 30)], "d": [move("admin", 200)]}
     assert at_one_stroke(moves) == {"a", "b"}
     assert at_one_stroke({"a": [move("ada", 0), move("ada", 5)], "b": None}) == set()
+
+
+MOVED = st.tuples(st.sampled_from(["admin", "ada"]), st.integers(0, 600))
+
+
+@given(st.lists(st.tuples(MOVED, st.booleans()), max_size=12))
+def test_issues_that_are_read_apart_are_seen_together(issues: list[tuple[tuple[str, int], bool]]) -> None:
+    last, everything = LastMoves(), {str(number): [move("ada", -900), move(*one)] for number, (one, _) in
+                                     enumerate(issues)}  # fmt: skip
+    looked_at = {str(number) for number, (_, looked) in enumerate(issues) if looked}
+    for issue, found in everything.items():
+        last.add({issue: found, "98": None, "99": []}, looked_at)
+    together = at_one_stroke({issue: found[1:] for issue, found in everything.items()})
+    assert last.overlooked() == sorted(map(int, together - looked_at))
 
 
 WALKS = st.lists(st.tuples(st.integers(1, 1000), st.sampled_from("1234"), st.booleans()), max_size=12)

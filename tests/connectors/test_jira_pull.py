@@ -299,6 +299,27 @@ def test_a_migration_of_workflows_restarts_no_clock(any_shop: Shop, count: int) 
     assert {issue: item.status_since for issue, item in after.items.items()} == before
 
 
+@pytest.mark.parametrize("pulled_before", [False, True], ids=["first pull", "later pull"])
+def test_issues_that_were_migrated_far_apart_find_each_other(cloud: Shop, pulled_before: bool) -> None:
+    """Each is the only one of the migration among those whose histories are read at once."""
+    made = cloud.made(130)
+    for issue in made:
+        cloud.site.transition(issue, "In Progress")
+        cloud.site.pass_time(DAY)
+    first = cloud.pull(page_size=20)
+    before = {issue: item.status_since for issue, item in first.items.items()}
+    cloud.site.new_status("Doing", "indeterminate")
+    far = [made[0], made[64], made[-1]]
+    cloud.site.migrate_workflow(far, "Doing", moves_updated=True)
+    cloud.site.pass_time(DAY)
+    cloud.site.transition(made[7], "Done")  # alone, and no migration
+    for issue in made:
+        cloud.site.label(issue, add=["x"])
+    after = cloud.pull(page_size=20, cursor=first.cursor if pulled_before else None)
+    assert {issue: after.items[issue].status_since for issue in far} == {issue: before[issue] for issue in far}
+    assert after.items[made[7]].status_since == cloud.site.issue(made[7]).histories[-2].at
+
+
 def test_many_issues_moved_by_hand_at_once_did_move(cloud: Shop) -> None:
     made = cloud.made(120)
     cloud.site.pass_time(DAY)
@@ -317,6 +338,51 @@ def test_an_epic_link_is_followed(any_shop: Shop) -> None:
     items = any_shop.pull().items
     assert items[child].parent_ref == ItemRef("delivery", epic)
     assert items[orphan].parent_ref is None
+
+
+def test_web_links_are_read_of_the_issues_that_config_names(any_shop: Shop) -> None:
+    made = any_shop.made(3)
+    epic = any_shop.site.new_issue("APP", "All of it", issuetype=issue_type("Epic", 1)).id
+    for issue in (*made, epic):
+        any_shop.site.link_web(issue, "https://trello.com/c/iQ20ZNIV")
+    any_shop.site.link_web(epic, " https://example.com/plan ")
+    pulled = any_shop.pull(web_links="issuetype = Epic")
+    assert pulled.items[epic].links == ("https://example.com/plan", "https://trello.com/c/iQ20ZNIV")
+    assert not any(pulled.items[issue].links for issue in made)
+    assert len(any_shop.asked("remotelink")) == 1
+    assert not any(item.links for item in any_shop.pull().items.values()), "nobody asked for them"
+
+
+def test_a_web_link_is_found_by_the_sweep_where_updated_does_not_tell(any_shop: Shop) -> None:
+    (issue, other) = any_shop.made(2)
+    any_shop.site.pass_time(DAY)
+    first = any_shop.pull(web_links="summary ~ Item")
+    any_shop.site.pass_time(DAY / 2)
+    any_shop.site.link_web(issue, "https://example.com/plan", moves_updated=False)
+    unaware = any_shop.pull(first.cursor, web_links="summary ~ Item")
+    assert not unaware.items
+    any_shop.site.pass_time(DAY)
+    swept = any_shop.pull(unaware.cursor, web_links="summary ~ Item")
+    assert swept.items[issue].links == ("https://example.com/plan",)
+    assert not swept.items[other].links
+
+
+def test_web_links_of_an_issue_that_goes_meanwhile_stop_nothing(any_shop: Shop) -> None:
+    made = any_shop.made(3)
+    any_shop.site.link_web(made[0], "https://example.com/plan")
+    any_shop.jira.script(Answer(404, {"errorMessages": ["gone"]}), path=f"issue/{made[0]}/remotelink")
+    assert set(any_shop.pull(web_links="summary ~ Item").items) == {*made}
+
+
+def test_migrated_issues_that_are_read_again_keep_their_links(cloud: Shop) -> None:
+    made = cloud.made(130)
+    cloud.site.new_status("Doing", "indeterminate")
+    for issue in (made[0], made[-1]):
+        cloud.site.link_web(issue, "https://example.com/plan")
+        cloud.site.pass_time(DAY)
+    cloud.site.migrate_workflow([made[0], made[-1]], "Doing")
+    items = cloud.pull(page_size=20, web_links="project = APP").items
+    assert items[made[0]].links == items[made[-1]].links == ("https://example.com/plan",)
 
 
 def test_histories_come_in_any_order(server: Shop) -> None:

@@ -249,7 +249,7 @@ def test_a_name_of_two_fields_or_of_none_is_a_mistake() -> None:
     "jql", ["", "issuetype != Sub-task", 'summary ~ "order by"', "(a = 1) or (b = 2)", "a = ')('", r'a = "\")"']
 )
 def test_conditions_that_can_stand_among_ours(jql: str) -> None:
-    assert vetted(jql) == jql
+    assert vetted("jql", jql) == jql
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_conditions_that_can_stand_among_ours(jql: str) -> None:
 )
 def test_conditions_that_break_out_are_refused(jql: str) -> None:
     with pytest.raises(SetupError):
-        vetted(jql)
+        vetted("jql", jql)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,6 +31,20 @@ token    = {{ env = "JIRA_TOKEN" }}
 [sources.delivery.fields]
 sponsor = "Executive sponsor"
 """
+
+
+BESIDE = """
+[links]
+tools = true
+[sources.plan]
+system = "memory"
+world  = "plan.json"
+"""
+ROADMAP = {
+    "collections": [{"native_id": "P", "name": "Plan"}],
+    "items": [{"native_id": "7", "collection": "P", "key": "ROAD-7", "title": "Checkout", "status": "Doing",
+               "url": "https://plan.example.com/roadmap/7"}],
+}  # fmt: skip
 
 
 class Firm(Town):
@@ -329,3 +344,21 @@ def test_what_is_wrong_with_the_config_is_said_at_once(firm: Firm) -> None:
     said = firm.unstuck("run")
     assert said.code == 1
     assert 'no project "NONE"' in said.err
+
+
+def test_a_web_link_joins_an_issue_with_another_tool(firm: Firm) -> None:
+    firm.configure('web_links = "issuetype = Story"')
+    config = firm.folder / "config.toml"
+    config.write_text(config.read_text().replace("[sources.delivery]", BESIDE + "[sources.delivery]", 1))
+    (firm.folder / "plan.json").write_text(json.dumps(ROADMAP))
+    firm.site.link_web(firm.orphan, "https://plan.example.com/roadmap/7")
+    firm.run()
+    key = firm.site.issue(firm.orphan).key
+    tree = firm.unstuck("links", key)
+    assert "links to ROAD-7 since" in tree.out
+    firm.later(hours=1)
+    firm.site.unlink_web(firm.orphan, "https://plan.example.com/roadmap/7")
+    firm.run()
+    assert "ROAD-7" not in firm.unstuck("links", key).out
+    live = firm.unstuck("check", "--live")
+    assert "2 issues match web_links" in live.out

@@ -221,6 +221,7 @@ class Jira:
             "GET status": partial(reading.statuses, site),
             "GET mypermissions": partial(reading.my_permissions, site),
             "GET issue/*": partial(reading.one_issue, site),
+            "GET issue/*/remotelink": partial(reading.web_links, site),
             "PUT issue/*": partial(writing.edit_issue, site),
             "GET issue/*/comment": partial(writing.comments, site),
             "POST issue/*/comment": partial(writing.comment, site),

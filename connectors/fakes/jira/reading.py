@@ -165,6 +165,15 @@ def issue_changelog(site: Site, ask: Ask, issue: Issue) -> Answer:
     )
 
 
+def web_links(_: Site, ask: Ask, issue: Issue) -> Answer:
+    """GET /issue/{id}/remotelink: links of one issue that lead out of this Jira, all at once.
+
+    https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/
+    """
+    here = f"{ask.base}/rest/api/{ask.version}/issue/{issue.key}/remotelink"
+    return Answer(json=[{"self": f"{here}/{one['id']}", **one} for one in issue.web_links])
+
+
 def issues_in_bulk(site: Site, search: Search, ask: Ask) -> Answer:
     """POST /issue/bulkfetch, of Cloud: what is not there comes under `issueErrors`.
 

@@ -265,6 +265,20 @@ class Site:
         found.cache.clear()
         self.changes += 1
 
+    def link_web(self, issue: str, url: str, title: str = "A page", *, moves_updated: bool = True) -> None:
+        """Add a web link; recorded histories show it, and nobody says whether it moves `updated`."""
+        found = self.issue(issue)
+        before = found.updated
+        link = {"id": int(self.new_id()), "object": {"url": url, "title": title, "icon": {}, "status": {"icon": {}}}}
+        found.web_links.append(link)
+        self._edit(found, ADA, [change_item("RemoteIssueLink", None, None, f'This issue links to "{title}"')], "linked")
+        found.updated = found.updated if moves_updated else before
+
+    def unlink_web(self, issue: str, url: str) -> None:
+        found = self.issue(issue)
+        found.web_links = [one for one in found.web_links if one["object"]["url"] != url]
+        self._edit(found, ADA, [change_item("RemoteIssueLink", None, "This issue links to it", None)], "unlinked")
+
     def record(self, issue: str, *items: Mapping[str, Any], author: Person | None = ADA) -> None:
         """Add any history at all, by nobody if so, which as such does not move `updated`."""
         found = self.issue(issue)

@@ -110,6 +110,8 @@ class Issue:
     histories: list[History] = field(default_factory=list)
     properties: dict[str, Any] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
+    web_links: list[dict[str, Any]] = field(default_factory=list)
+    """Each with its `id`, and its `object`: what it leads to."""
     cache: dict[object, bytes] = field(default_factory=dict, compare=False)
     """Parts of answers, made once; emptied by every edit."""
 
