@@ -318,3 +318,17 @@ def m018_initiatives(db: Database) -> None:
         "CROSS JOIN finding f ON f.item_id = a.initiative_id CROSS JOIN item n ON n.id = a.initiative_id "
         "WHERE a.labelled"
     )
+
+
+@migrations()
+def m021_gone(db: Database) -> None:
+    """What became of items that are not in their tool any more."""
+    _run(
+        db,
+        """
+CREATE TABLE gone (
+  item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE, missing_since TEXT NOT NULL, fate TEXT
+);
+""",
+    )
+    db.conn.execute(views.GONE_WORK)

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from connectors.base import Fate
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
 from connectors.monday.boards import Board
 from connectors.monday.columns import GROUP, KEY, LABELS, MAPPABLE, Column, Layout
@@ -156,6 +157,18 @@ class Values:
             if text is not None:
                 found[role] = text
         return found
+
+
+def fate_of(item: Json | None, board: str) -> Fate | None:
+    """Where an item went that was asked for by its id; `None` if it is on the board. Trash is emptied after 30 days.
+
+    https://developer.monday.com/api-reference/reference/items
+    """
+    if item is None or item.get("state") == "deleted":
+        return Fate.DELETED
+    if item.get("state") == "archived":
+        return Fate.ARCHIVED
+    return None if str((item.get("board") or EMPTY).get("id")) == board else Fate.MOVED
 
 
 def own_time(item: Json, role: str, values: Values) -> datetime | None:
