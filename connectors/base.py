@@ -262,6 +262,37 @@ class Dating(Protocol):
         ...
 
 
+class Fate(StrEnum):
+    """What became of an item that is not in its collection any more."""
+
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+    MOVED = "moved"
+    """Into another collection of the tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What became of one item; `None` if the tool cannot tell, which it is not asked again."""
+
+    ref: ItemRef
+    fate: Fate | None
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    """A connector to a tool in which items that are archived are left out like deleted ones, and which tells them apart
+    when it is asked.
+    """
+
+    def trace(self, collection: Collection, refs: Sequence[ItemRef]) -> Iterator[Traced]:
+        """Look (never write) what became of items that a full pull of this collection did not have any more.
+
+        One answer for each, in their order.
+        """
+        ...
+
+
 class Cost(Protocol):
     """What a source cost so far. Bodies are counted unpacked, in bytes, and refused and repeated requests too."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from connectors import registry
-from connectors.base import Capabilities, Connector, Dating, Granularity, Option
+from connectors.base import Capabilities, Connector, Dating, Granularity, Option, Tracing
 from sync import data
 from sync.data import Described
 
@@ -56,6 +56,7 @@ ROWS = {
     "Has a history of statuses": history,
     "Progress counts as movement": lambda one: yes(one.capabilities.progress),
     "Names what was deleted": lambda one: yes(one.capabilities.deletions),
+    "Tells archived items from deleted ones": lambda one: yes(issubclass(one, Tracing)),
     "Refuses a write onto a newer item": lambda one: yes(one.capabilities.conditional_writes),
 }
 

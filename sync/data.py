@@ -119,6 +119,12 @@ VIEWS: Mapping[str, Described] = {
         _columns("source key title project label rule cause noticed until url", cause="`person`, or `undo`",
                  noticed="the day on which it was noticed", until="the day until which it stays off"),
     ),
+    "gone_work": Described(
+        "Items that are not in their tool any more; no rule looks at them.",
+        _columns("source key title project owner status gone_since fate url", status="the status that it had",
+                 gone_since="the day on which it was missed",
+                 fate="`archived`, `deleted` or `moved`, where the tool tells; else null"),
+    ),
 }  # fmt: skip
 """For people."""
 
@@ -250,6 +256,11 @@ TABLES: Mapping[str, Described] = {
     "unproved": Described(
         "Items of which their tool could not prove since when they are in their status.",
         {"item_id": _ITEM, "status_since": "what was known of that then"},
+    ),
+    "gone": Described(
+        "What became of items that are not in their tool any more, where it was asked.",
+        {"item_id": _ITEM, "missing_since": "`item.missing_since` when it was asked: of another one it says nothing",
+         "fate": "`archived`, `deleted`, `moved`; null if the tool could not tell"},
     ),
     "made_label": Described(
         "Labels that we had to make in a tool before they could be put on; `retire` deletes them.",

@@ -363,6 +363,20 @@ CREATE INDEX digest_for_digest ON digest_for (digest_id);
 
 
 @migrations()
+def m021_gone(db: Database) -> None:
+    """What became of items that are not in their tool any more."""
+    _run(
+        db,
+        """
+CREATE TABLE gone (
+  item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE, missing_since TEXT NOT NULL, fate TEXT
+);
+""",
+    )
+    db.conn.execute(views.GONE_WORK)
+
+
+@migrations()
 def m022_graded_reports(db: Database) -> None:
     """What a report counted of outcomes, so that later ones can tell how that went, week by week."""
     db.conn.execute("ALTER TABLE report ADD COLUMN grades TEXT")

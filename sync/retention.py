@@ -20,7 +20,7 @@ ALWAYS = 100
 """So many of the newest runs are kept whatever their age, for a store that is seldom used and a clock that jumped."""
 _AT_ONCE = 500
 """Rows a transaction, so that others never wait long for the file."""
-_GOES_WITH_ITEM = frozenset({"item_detail", "transition", "finding_kept", "unproved"}) | {
+_GOES_WITH_ITEM = frozenset({"item_detail", "transition", "finding_kept", "gone", "unproved"}) | {
     "given_link", "link", "anchor", "initiative_detail",
 }  # fmt: skip
 """Tables whose rows are nothing without their item. A row in any other table that names an item keeps it."""

@@ -22,6 +22,7 @@ from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
 from sync.today import today
+from sync.tracing import trace_gone
 
 
 def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wish) -> RunReport:
@@ -36,6 +37,7 @@ def cycle(config: Config, ruleset: RuleSet, store: Store, clock: Clock, wish: Wi
         connections = _open(store, sources, clock, wish, closing)
         pull_all(config, store, connections, clock, wish, report)
         if not report.stopped:
+            trace_gone(store, connections, wish, report)
             _evaluate(config, ruleset, store, clock, wish, report)
             if date_statuses(ruleset, store, connections, clock, wish, report):
                 _evaluate(config, ruleset, store, clock, wish, report)

@@ -29,5 +29,13 @@ CREATE VIEW kept_off AS SELECT i.source, i.key, i.title, i.project, v.label, v.r
 FROM veto v JOIN item i ON i.id = v.item_id
 """
 
+GONE_WORK = """
+CREATE VIEW gone_work AS SELECT i.source, i.key, i.title, i.project,
+  coalesce(nullif(i.owner, ''), json_extract(i.assignees, '$[0]')) AS owner, i.status,
+  substr(i.missing_since, 1, 10) AS gone_since, g.fate, i.url
+FROM item i LEFT JOIN gone g ON g.item_id = i.id AND g.missing_since = i.missing_since
+WHERE i.missing_since IS NOT NULL AND i.source <> 'initiative'
+"""
+
 ALL = (OPEN_WORK, FOUND_WORK, OUR_LABELS, KEPT_OFF)
 """In the order in which they are made."""

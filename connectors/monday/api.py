@@ -159,6 +159,10 @@ class Api:
             for item in objects(self.ask(queries.LABELS, ids=list(items), columns=[column]), "items")
         }
 
+    def states(self, items: Sequence[str]) -> dict[str, Json]:
+        """Of at most `IDS_AT_ONCE` items their `state` and `board`; none of those that are not even in the trash."""
+        return {str(item["id"]): item for item in objects(self.ask(queries.STATES, ids=list(items)), "items")}
+
     # Writing
 
     def tag(self, name: str, board: str | None) -> Json:

@@ -17,13 +17,14 @@ from connectors.base import (
     Option,
     Page,
     SourceSetup,
+    Traced,
 )
 from connectors.errors import AccessError, ConnectorError, GoneError, SetupError, UnsafeError
-from connectors.model import Cursor, LabelChange
-from connectors.monday.api import BASE_URL, GOOD_VERSIONS, Api
+from connectors.model import Cursor, ItemRef, LabelChange
+from connectors.monday.api import BASE_URL, GOOD_VERSIONS, IDS_AT_ONCE, Api
 from connectors.monday.boards import Board, chosen, is_id, parse_board
 from connectors.monday.columns import CARRIERS, GROUP, LABELS, MOST_FORMULAS, Layout, Roles, lay_out
-from connectors.monday.items import Place, Setting
+from connectors.monday.items import Place, Setting, fate_of
 from connectors.monday.reading import MOST, State, changed_since, digest_of, parse_cursor, read
 from connectors.monday.statuses import Statuses
 from connectors.monday.writing import BATCH, FORBIDDEN, LONGEST, Writing, label_column
@@ -125,6 +126,13 @@ class MondayConnector:
             raise AccessError("this account may only view the board", "let its owner make it an editor")
         with alone(self.system, board.id, self._setup.stopping):
             yield from Writing(self._api, board, column).write(changes)
+
+    def trace(self, collection: Collection, refs: Sequence[ItemRef]) -> Iterator[Traced]:
+        """A board's items are the active ones only: those that are archived vanish like those that are deleted."""
+        for at in range(0, len(refs), IDS_AT_ONCE):
+            piece = refs[at : at + IDS_AT_ONCE]
+            found = self._api.states([ref.native_id for ref in piece])
+            yield from (Traced(ref, fate_of(found.get(ref.native_id), collection.native_id)) for ref in piece)
 
     def prepare(self, collection: Collection, *, really: bool) -> Sequence[str]:
         """Add the tags column for labels that config names and the board does not have."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from functools import partial
-from typing import Any, Final, TypeVar
+from functools import cached_property, partial
+from typing import Any, Final
 
+from connectors.base import Fate
 from connectors.model import Certainty, ItemRef, StatusCategory, WorkItem
 from connectors.monday.boards import Board
 from connectors.monday.columns import GROUP, KEY, LABELS, MAPPABLE, Column, Layout
@@ -31,11 +32,15 @@ DATES = ("finished_at", "due_at", "outcome_reviewed_at")
 OUTCOMES = ("outcome_metric", "outcome_category", "outcome_baseline", "outcome_target", "outcome_actual")
 TEXTS = ("priority", "owner", "sponsor", "description", *OUTCOMES)
 
+COLUMNS = (*TEXTS, *DATES, "started_at", "assignees", "percent_complete")
+"""Columns of a work item that are what a column of the board says."""
+
 STATUS = ("status", "status_category", "status_since")
 
 EMPTY: Final[Json] = {}
 
-Answer = TypeVar("Answer")
+Meaning = Callable[[Json], Any]
+"""What a value of a column means. Raises `NoAnswerError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Setting:
     statuses: Statuses = field(default_factory=lambda: Statuses({}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """One board, with what config says about it worked out."""
 
@@ -62,6 +67,34 @@ class Place:
     @classmethod
     def of(cls, board: Board, layout: Layout, setting: Setting, project: str) -> Place:
         return cls(board, layout, setting, project, status_labels(layout["status"]))
+
+    @cached_property
+    def custom(self) -> Sequence[str]:
+        """The fields that are no columns of a work item."""
+        return sorted((self.layout.columns.keys() | self.layout.missing.keys()) - MAPPABLE - {LABELS, KEY})
+
+    @cached_property
+    def asked(self) -> Sequence[tuple[str, str, Meaning]]:
+        """Role, column and meaning of all that stands in columns of the board, but for the status."""
+        columns = self.layout.columns
+        return [(role, columns[role].id, meaning) for role, meaning in self._meanings.items() if role in columns]
+
+    @cached_property
+    def silent(self) -> frozenset[str]:
+        """The roles that no column of the board has."""
+        return frozenset(self._meanings.keys() - self.layout.columns.keys())
+
+    @cached_property
+    def _meanings(self) -> Mapping[str, Meaning]:
+        zone = self.setting.zone
+        return {
+            **dict.fromkeys((KEY, *TEXTS, *self.custom), text_of),
+            **dict.fromkeys(DATES, partial(moment_of, zone=zone)),
+            "started_at": partial(moment_of, zone=zone, starts=True),
+            "percent_complete": percent_of,
+            "assignees": names_of,
+            LABELS: labels_of,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +111,16 @@ class Status:
 
 def parse_item(item: Json, place: Place) -> WorkItem:
     """One work item. Raises `KeyError`, `TypeError`, `ValueError` or `AttributeError` if it is none."""
-    values = Values(item, place.layout)
+    values = Values(item, place)
     created = own_time(item, "created_at", values)
     is_parent = place.board.is_multi_level and any(value.get("is_leaf") is False for value in values.by_id.values())
     status = status_of(values, place, created)
     values.unknown |= status.unknown
     columns = mapped(values, place, status.category)
-    parent = item.get("parent_item")
+    parent, given = item.get("parent_item"), values.given
     return WorkItem(
         ref=ItemRef(place.setting.source, str(item["id"])),
-        key=values.ask(KEY, text_of) or str(item["id"]),
+        key=given.get(KEY) or str(item["id"]),
         title=clean(item["name"]) or "(no name)",
         collection=place.board.id,
         url=item.get("url") or None,
@@ -101,9 +134,8 @@ def parse_item(item: Json, place: Place) -> WorkItem:
         status_since_is=status.since_is,
         created_at=created,
         updated_at=own_time(item, "updated_at", values),
-        percent_complete=values.ask("percent_complete", percent_of),
-        labels=tuple(sorted(values.ask(LABELS, labels_of) or ())),
-        fields=values.custom(),
+        labels=tuple(sorted(given.get(LABELS, ()))),
+        fields={name: given[name] for name in place.custom if name in given},
         unknown=frozenset(values.unknown - {KEY, LABELS}),
         **columns,
     )
@@ -111,12 +143,8 @@ def parse_item(item: Json, place: Place) -> WorkItem:
 
 def mapped(values: Values, place: Place, category: StatusCategory | None) -> dict[str, Any]:
     """The columns of a work item that stand in columns of the board, or follow from one."""
-    zone = place.setting.zone
-    found: dict[str, Any] = {name: values.ask(name, text_of) for name in TEXTS}
-    found |= {name: values.ask(name, partial(moment_of, zone=zone)) for name in DATES}
-    found["started_at"] = values.ask("started_at", partial(moment_of, zone=zone, starts=True))
-    assignees: tuple[str, ...] = values.ask("assignees", names_of) or ()
-    found["assignees"] = assignees
+    found = {name: values.given[name] for name in COLUMNS if name in values.given}
+    assignees: tuple[str, ...] = found.get("assignees", ())
     if "owner" in values.unknown and len(assignees) == 1:
         found["owner"] = assignees[0]
         values.unknown.discard("owner")
@@ -126,36 +154,37 @@ def mapped(values: Values, place: Place, category: StatusCategory | None) -> dic
 
 
 class Values:
-    """The column values of one item by their roles; notes which of them give no answer."""
+    """The column values of one item by their roles, and the roles that get no answer: no column, or none in it."""
 
-    def __init__(self, item: Json, layout: Layout) -> None:
-        self.layout = layout
-        self.by_id: dict[str, Json] = {str(value["id"]): value for value in item["column_values"]}
+    def __init__(self, item: Json, place: Place) -> None:
+        self.by_id: dict[str, Json] = {value["id"]: value for value in item["column_values"]}
         self.by_id[GROUP] = {"text": (item.get("group") or EMPTY).get("title")}
-        self.unknown: set[str] = set()
-
-    def ask(self, role: str, meaning: Callable[[Json], Answer]) -> Answer | None:
-        """What the value of a role means; `None`, and noted as unknown, if there is no such column or no answer."""
-        column = self.layout[role]
-        try:
-            if column is not None and (value := self.by_id.get(column.id)) is not None:
-                return meaning(value)
-        except NoAnswerError:
-            pass
-        self.unknown.add(role)
-        return None
+        self.unknown = {*place.silent}
+        self.given: dict[str, Any] = {}
+        for role, column, meaning in place.asked:
+            value = self.by_id.get(column)
+            try:
+                if value is not None:
+                    self.given[role] = meaning(value)
+                    continue
+            except NoAnswerError:
+                pass
+            self.unknown.add(role)
 
     def of(self, column: Column | None) -> Json | None:
         return self.by_id.get(column.id) if column else None
 
-    def custom(self) -> dict[str, str]:
-        """The fields that are no columns of a work item."""
-        found = {}
-        for role in sorted((self.layout.columns.keys() | self.layout.missing.keys()) - MAPPABLE - {LABELS, KEY}):
-            text = self.ask(role, text_of)
-            if text is not None:
-                found[role] = text
-        return found
+
+def fate_of(item: Json | None, board: str) -> Fate | None:
+    """Where an item went that was asked for by its id; `None` if it is on the board. Trash is emptied after 30 days.
+
+    https://developer.monday.com/api-reference/reference/items
+    """
+    if item is None or item.get("state") == "deleted":
+        return Fate.DELETED
+    if item.get("state") == "archived":
+        return Fate.ARCHIVED
+    return None if str((item.get("board") or EMPTY).get("id")) == board else Fate.MOVED
 
 
 def own_time(item: Json, role: str, values: Values) -> datetime | None:
@@ -177,8 +206,8 @@ def status_of(values: Values, place: Place, created: datetime | None) -> Status:
     if value.get("type") != "status":  # a group, a mirrored status, a dropdown: nobody knows since when
         return told(place, text_of(value), None, is_done=False)
     label, index = clean(value.get("label")), value.get("index")
-    found = told(place, label, index, is_done=bool(value.get("is_done")))
-    return since(found, value.get("updated_at"), created)
+    at = since(value.get("updated_at"), created)
+    return told(place, label, index, is_done=bool(value.get("is_done")), since=at)
 
 
 def of_battery(value: Json, place: Place, created: datetime | None) -> Status:
@@ -187,23 +216,28 @@ def of_battery(value: Json, place: Place, created: datetime | None) -> Status:
     if value.get("is_leaf"):
         label, is_done = found[0] if found else ("", False)
         keys = keys_of(value)
-        return since(told(place, label, keys[0] if keys else None, is_done=is_done), changed_at(value), created)
+        at = since(changed_at(value), created)
+        return told(place, label, keys[0] if keys else None, is_done=is_done, since=at)
     statuses = place.setting.statuses
     category = rolled_up([statuses.category(label, is_done=is_done) for label, is_done in found])
     unknown = {"status", "status_since", *(() if category else ("status_category",))}
     return Status(category=category, unknown=frozenset(unknown))
 
 
-def told(place: Place, label: str, index: object, *, is_done: bool) -> Status:
+Since = tuple[datetime | None, Certainty]
+
+
+def told(
+    place: Place, label: str, index: object, *, is_done: bool, since: Since = (None, Certainty.AT_LEAST)
+) -> Status:
     category = place.setting.statuses.category(label, is_done=is_done)
     unknown = frozenset(() if category else ("status_category",))
-    return Status(label or None, None if index is None else str(index), category, unknown=unknown)
+    return Status(label or None, None if index is None else str(index), category, *since, unknown)
 
 
-def since(status: Status, changed: str | None, created: datetime | None) -> Status:
-    """With the moment at which the status was set; one that never was is as it began, as far as can be told."""
+def since(changed: str | None, created: datetime | None) -> Since:
+    """The moment at which a status was set; one that never was is as it began, as far as can be told."""
     try:
-        at = moment(clean(changed), None)
+        return moment(clean(changed), None), Certainty.EXACT
     except NoAnswerError:
-        return replace(status, since=created)
-    return replace(status, since=at, since_is=Certainty.EXACT)
+        return created, Certainty.AT_LEAST

@@ -88,6 +88,13 @@ query ($ids: [ID!], $columns: [String!]) {{
 }}
 """
 
+STATES = f"""
+query ($ids: [ID!]) {{
+  {COST}
+  items(ids: $ids, limit: 100, exclude_nonactive: false) {{ id state board {{ id }} }}
+}}
+"""
+
 TAG = "mutation ($name: String, $board: ID) { create_or_get_tag(tag_name: $name, board_id: $board) { id name } }"
 
 ADD_COLUMN = """

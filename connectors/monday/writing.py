@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.base import ChangeResult, Outcome, exempted
+from connectors.base import ChangeResult, Fate, Outcome, exempted
 from connectors.errors import AccessError, ConnectorError, GoneError, SetupError
 from connectors.model import LabelChange
 from connectors.monday.api import NEXT_RUN, Api, Json, problem_of, told
 from connectors.monday.boards import Board
 from connectors.monday.columns import LABELS, Column, Layout, why_no_labels
+from connectors.monday.items import fate_of
 from connectors.monday.values import clean, labels_of
 
 BATCH = 25
@@ -74,8 +75,9 @@ class Writing:
 
     def _decide(self, change: LabelChange, item: Json | None) -> Update | ChangeResult:
         """What is to be written into an item, or why nothing is."""
-        if (gone := why_gone(item, self._board)) or item is None:
-            return ChangeResult(change.ref, Outcome.GONE, gone or "")
+        fate = fate_of(item, self._board.id)
+        if item is None or fate:
+            return ChangeResult(change.ref, Outcome.GONE, why_gone(fate or Fate.DELETED))
         value = value_of(item, self._column)
         before = labels_of(value)
         after = tuple(change.applied_to(before))
@@ -151,16 +153,9 @@ def value_of(item: Json, column: Column) -> Mapping[str, Any]:
     return next((value for value in item.get("column_values") or () if value.get("id") == column.id), {})
 
 
-def why_gone(item: Json | None, board: Board) -> str | None:
-    """Where an item went, if it is not on the board any more."""
-    nothing = "nothing is to be done"
-    if item is None or item.get("state") == "deleted":
-        return f"the item was deleted; {nothing}"
-    if item.get("state") == "archived":
-        return f"the item was archived; {nothing}"
-    if str((item.get("board") or {}).get("id")) != board.id:
-        return f"the item was moved to another board; {nothing}"
-    return None
+def why_gone(fate: Fate) -> str:
+    where = " to another board" if fate is Fate.MOVED else ""
+    return f"the item was {fate}{where}; nothing is to be done"
 
 
 def fits(label: str) -> bool:

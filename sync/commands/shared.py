@@ -173,5 +173,20 @@ def items_named(store: Store, key: str, *, required: bool = True) -> list[dict[s
         (key, key),
     )
     if not found and required:
-        raise InvalidStop(f'There is no item "{key}" in the store; `unstuck items` lists them.')
+        raise InvalidStop(_why_none(store, key))
     return found
+
+
+def _why_none(store: Store, key: str) -> str:
+    """Why the store has no item that people call `key`: what became of the one that it had."""
+    gone = store.rows(
+        "SELECT i.source, i.key, i.title, substr(i.missing_since, 1, 10) AS since, g.fate FROM item i "
+        "LEFT JOIN gone g ON g.item_id = i.id AND g.missing_since = i.missing_since "
+        "WHERE i.missing_since IS NOT NULL AND (i.key = ? COLLATE NOCASE OR i.native_id = ?) ORDER BY since DESC",
+        (key, key),
+    )
+    for row in gone:
+        fate = f"was {row['fate']}" if row["fate"] else "is not there any more"
+        named = f'{row["key"]} ("{short(row["title"])}", {row["source"]})'
+        return f"{named} {fate}: it was missed on {row['since']}, and no rule looks at it."
+    return f'There is no item "{key}" in the store; `unstuck items` lists them.'

@@ -26,6 +26,7 @@ QUERIES = {
     "me": queries.ME,
     "boards": queries.BOARDS,
     "labels": queries.LABELS,
+    "states": queries.STATES,
     "tag": queries.TAG,
     "add a column": queries.ADD_COLUMN,
     "write one": queries.write(1),

@@ -70,6 +70,11 @@ class Office(Town):
             [turns] = connection.execute("SELECT value FROM setting WHERE name = 'turns'").fetchone() or ["{}"]
         return int(json.loads(turns).get("boards", {"calls": 0})["calls"])
 
+    def fates(self) -> dict[str, str | None]:
+        """What the store tells people of items that went, by title."""
+        with closing(sqlite3.connect(self.folder / "unstuck.db")) as connection:
+            return dict(connection.execute("SELECT title, fate FROM gone_work"))
+
     def kill(self, at: int) -> None:
         """Let a run that writes die at its request number `at`, which is carried out."""
         answer, left = self.monday.server.answer, iter(range(at - 1, -1, -1))
@@ -223,6 +228,49 @@ def test_what_was_archived_or_deleted_is_gone_after_a_sweep_and_comes_back(offic
     office.account.rename(archived, "Restored")
     office.run()
     assert {row["title"] for row in office.columns("title")} == {"Restored", "Stays"}
+
+
+def test_what_became_of_items_that_went_is_asked_once_and_told(office: Office) -> None:
+    office.new("Stays", Sponsor=ADA)
+    other = office.account.new_board("Other")
+    gone = {fate: office.new(fate, Sponsor=ADA) for fate in ("archived", "deleted", "moved", "erased")}
+    office.configure('collections = ["Plan"]')
+    office.run()
+    office.account.archive(gone["archived"])
+    office.account.delete(gone["deleted"])
+    office.account.move(gone["moved"], other)
+    office.account.erase(gone["erased"])
+    office.asked()
+    office.run("--full", "--force", "shrink")
+    assert office.asked() == {"boards": 1, "items_page": 1, "items": 1}
+    assert office.fates() == {"archived": "archived", "deleted": "deleted", "moved": "moved", "erased": "deleted"}
+    said = office.unstuck("explain", gone["archived"].id)
+    assert (said.code, said.out) == (2, "")
+    named = f'{gone["archived"].id} ("archived", boards)'
+    assert f"{named} was archived: it was missed on 2026-03-20, and no rule looks at it." in said.err
+    office.run("--full")
+    assert office.asked() == {"boards": 1, "items_page": 1}, "once"
+    gone["archived"].state = "active"
+    office.run("--full")
+    assert "archived" not in office.fates()
+    office.now = "2026-03-21T12:00:00"
+    office.account.delete(gone["archived"])
+    office.run("--full", "--force", "shrink")
+    assert office.fates()["archived"] == "deleted", "what was true of an earlier time is not told"
+
+
+def test_a_tool_that_does_not_say_what_became_of_items_holds_nothing_up(office: Office) -> None:
+    office.new("Lonely")
+    gone = office.new("Gone", Sponsor=ADA)
+    office.run()
+    office.account.archive(gone)
+    office.monday.script(refused("INTERNAL_SERVER_ERROR", "no", 200), query="state board", times=9)
+    said = office.run("--full", "--force", "shrink")
+    assert "boards: what became of items that went could not be asked: " in said.json["sources"][0]["notices"][0]
+    assert office.fates() == {"Gone": None}
+    office.monday.forget_scripts()
+    office.run("--full")
+    assert office.fates() == {"Gone": "archived"}
 
 
 def test_a_dry_run_sends_no_mutation(office: Office) -> None:

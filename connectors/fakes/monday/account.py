@@ -186,6 +186,15 @@ class Account:
     def archive(self, item: Item) -> None:
         item.state = "archived"
 
+    def erase(self, item: Item) -> None:
+        """As the trash is emptied after 30 days."""
+        del self.boards[item.board].items[item.id]
+
+    def move(self, item: Item, board: Board) -> None:
+        self.erase(item)
+        item.board, item.cells = board.id, {}
+        board.items[item.id] = item
+
     def item(self, number: str) -> Item | None:
         return next((board.items[number] for board in self.boards.values() if number in board.items), None)
 

@@ -89,6 +89,10 @@ class Monday:
         """Let the next `times` requests whose query contains `query` get this answer."""
         self._scripts.append(Script(answer, times, query))
 
+    def forget_scripts(self) -> None:
+        """Answer as usual from now on."""
+        self._scripts.clear()
+
     def close(self) -> None:
         self.server.close()
 
