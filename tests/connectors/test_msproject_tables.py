@@ -116,10 +116,18 @@ def test_the_same_plan_in_five_dialects(folder: Folder, samples: Path, name: str
         assert found[1].title == "Anforderungen klären"
 
 
-def test_the_default_map_of_project(folder: Folder, samples: Path) -> None:
-    name = "aspose-default-task-map-semicolon.csv"
+SHEETS = ("aspose-default-task-map-semicolon.csv",)
+
+
+def test_every_sample_of_a_table_is_read_as_expected(samples: Path) -> None:
+    """By the test below, which reads it in the plainest way there is."""
+    assert sorted(path.name for path in (samples / "msproject/sheets").iterdir()) == [*SHEETS]
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_default_map_of_project(folder: Folder, samples: Path, name: str) -> None:
     path = samples / "msproject/sheets" / name
-    folder.fields = {"begin": "Start", "level": "Outline Level"}
+    folder.fields = {"begin": "Start", "end": "Finish", "level": "Outline Level", "length": "Duration", "cost": "Cost"}
     folder.export(name, path.read_bytes())
     found = list(items(folder, name).values())
     rows = list(csv.DictReader(io.StringIO(path.read_text()), delimiter=";"))
@@ -127,6 +135,11 @@ def test_the_default_map_of_project(folder: Folder, samples: Path) -> None:
     for item, row in zip(found, rows, strict=True):
         day, month, year = row["Start_Date"][4:12].split(".")
         assert item.fields["begin"] == f"20{year}-{month}-{day}T{row['Start_Date'][-5:]}:00"
+        day, month, year = row["Finish_Date"][4:12].split(".")
+        assert item.fields["end"] == f"20{year}-{month}-{day}T{row['Finish_Date'][-5:]}:00"
+        number, unit = row["Duration"].split()
+        assert item.fields["length"] == f"{float(number) * {'d': 8, 'h': 1, 'w': 40}[unit[0]]:g}h"
+        assert item.fields["cost"] == f"{float(row['Cost'].removeprefix('$').replace(',', '')):.2f}"
         assert item.fields["level"] == row["Outline_Level"]
         assert f"{item.percent_complete:g}%" == row["Percent_Comp"]
 
