@@ -6,18 +6,15 @@ It writes neither .mpp (see test_msproject_run.py) nor .mpt, which is a sample's
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from connectors.base import SourceSetup
 from connectors.msproject import MSProjectConnector
-from connectors.msproject.java import find_jars
-from tests.fakes.msproject import ZONE, element, needs_java, project, task
+from tests.fakes.msproject import FOREIGN, ZONE, element, needs_java, project, task, write_foreign
 from tests.sync.town import Said, Town
 
-WRITER = Path(__file__).resolve().parents[1] / "fakes/WriteProjects.java"
 CONFIG = """
 timezone = "Europe/Berlin"
 brakes.share = 1.0
@@ -39,7 +36,6 @@ type  = "task"
 owner = "missing"
 """
 NOTHING = {"items": 0, "added": 0, "removed": 0, "copies": 0, "deleted_labels": 0}
-KINDS = ("mpx", "xer", "pmxml")
 Owners = dict[int, str | None]
 """UID of a task -> who does it."""
 BEFORE: Owners = {2: "Ada", 3: None, 4: None}
@@ -69,14 +65,9 @@ def plan(owners: Owners) -> str:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plan before and after somebody took a task on, in every kind."""
     folder = tmp_path_factory.mktemp("written")
-    orders = []
-    for name, owners in (("before", BEFORE), ("after", AFTER)):
-        (folder / f"{name}.xml").write_text(plan(owners))
-        orders += [f"{folder}/{name}.xml\t{folder}/{name}.{kind}" for kind in KINDS]
-    (folder / "orders").write_text("\n".join(orders))
-    quiet = "-Dlog4j2.loggerContextFactory=org.apache.logging.log4j.simple.SimpleLoggerContextFactory"
-    java = shutil.which("java") or ""
-    subprocess.run([java, quiet, "-cp", f"{find_jars()[0]}/*", str(WRITER), str(folder / "orders")], check=True)
+    (folder / "before.xml").write_text(plan(BEFORE))
+    (folder / "after.xml").write_text(plan(AFTER))
+    write_foreign(folder, "before", "after")
     return folder
 
 
@@ -111,29 +102,29 @@ OURS = ["pmo-no-owner"]
 
 
 def test_labels_come_and_go_in_xml_beside_files_of_every_kind(office: Office, written: Path) -> None:
-    for kind in KINDS:
+    for kind in FOREIGN:
         shutil.copy(written / f"before.{kind}", office.inbox / f"{kind}-plan.{kind}")
     assert office.run().json["written"] == {"items": 6, "added": 6, "removed": 0, "copies": 3, "deleted_labels": 0}
-    for kind in KINDS:
+    for kind in FOREIGN:
         assert office.shown(f"{kind}-plan.{kind}.xml") == {"3": OURS, "4": OURS}, kind
         assert (office.inbox / f"{kind}-plan.{kind}").read_bytes() == (written / f"before.{kind}").read_bytes()
     assert office.run().json["written"] == NOTHING
     found = {item["key"]: item for item in office.unstuck("items", "--format", "json").json}
-    for kind in KINDS:
+    for kind in FOREIGN:
         keys = [f"{kind}-plan-{uid}" for uid in range(1, 5)]
         assert [found[key]["title"] for key in keys] == ["Phase", "Task 2", "Task 3", "Task 4"], kind
         assert [found[key]["type"] for key in keys] == ["summary", "task", "task", "task"], kind
         assert [found[key]["owner"] for key in keys] == [None, "Ada", None, None], kind
         assert {found[key]["status"] for key in keys} == {"Not started"}, kind
 
-    for kind in KINDS:
+    for kind in FOREIGN:
         shutil.copy(written / f"after.{kind}", office.inbox / f"{kind}-plan.{kind}")
     assert office.run().json["planned"] == {"items": 3, "add": 0, "remove": 3, "copies": 3}
-    for kind in KINDS:
+    for kind in FOREIGN:
         assert office.shown(f"{kind}-plan.{kind}.xml") == {"4": OURS}, kind
     assert office.run().json["written"] == NOTHING
     assert office.unstuck("retire", "--apply").code == 0
-    for kind in KINDS:
+    for kind in FOREIGN:
         assert office.shown(f"{kind}-plan.{kind}.xml") == {}, kind
 
 
