@@ -14,9 +14,10 @@ run: $(APP)
 test: $(DEV)
 	$(BIN)/pytest -n 4 --dist worksteal
 
-# What is shortened in `test`, at its full length: docs/reliability.md. About half an hour.
+# What is shortened in `test`, at its full length: docs/reliability.md. About three quarters of an hour.
 soak: $(DEV)
 	UNSTUCK_SOAK=1 $(BIN)/pytest -n 0 --log-cli-level=info tests/system/test_machine.py tests/system/test_kill.py
+	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/connectors/test_msproject_hostile.py tests/connectors/test_msproject_tables_hostile.py
 	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/system/test_breaks.py
 
 check: $(DEV)

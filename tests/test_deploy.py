@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from platformdirs import user_cache_path
 
 from tests.test_docs import ROOT, used
 
@@ -44,6 +45,17 @@ def test_a_unit_gives_little_away(unit: Path) -> None:
     assert service["ProtectSystem"] == "strict"
     assert service["StateDirectory"] == "unstuck"
     assert service["CapabilityBoundingSet"] == ""
+
+
+@of_unit
+def test_a_unit_has_a_folder_for_what_was_converted_though_it_has_no_home(
+    unit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = parsed(unit)["Service"]
+    assert service["ProtectHome"] == "yes"
+    name, _, value = service["Environment"].partition("=")
+    monkeypatch.setenv(name, value.replace("%C", "/var/cache"))  # systemd.unit(5), specifiers
+    assert user_cache_path("unstuck") == Path("/var/cache") / service["CacheDirectory"]
 
 
 def test_the_timer_starts_a_unit_that_is_there() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.base import Outcome
+from connectors.errors import InputError
 from connectors.model import WorkItem
 from connectors.msproject.fields import LOCAL
 from tests.fakes.msproject import ZONE, Folder, needs_java
@@ -27,6 +28,12 @@ EXPLAINED: dict[tuple[str, int, str], str] = {
     for uid in range(11, 21)
 }
 """(file, UID, what) -> why we differ from the other reader. An entry that no longer differs fails the test."""
+
+REFUSED = {
+    "aspose-PasswordProtected.mpp": "is protected by a password",
+    "password-protected-mpp9.mpp": "is protected by a password",
+}
+"""Samples that neither reader can read, and our sentence."""
 
 NO_ROOM = {"task-text-project2007-mspdi.xml", "task-text-project2019-mspdi.xml"}
 """All 30 text fields are taken."""
@@ -163,6 +170,17 @@ def test_every_task_is_read_as_expected(folder: Folder, samples: Path, folders: 
     explained = {key for key in EXPLAINED if key[0] in names}
     assert not explained - differences.keys(), "no longer different: take these out of the list"
     assert sum(len(_expected_tasks(path)) for path in paths) > 800
+
+
+@needs_java
+def test_every_other_sample_is_refused_with_its_sentence(folder: Folder, samples: Path) -> None:
+    here = [path for part in (*FOLDERS, *NATIVE) for path in (samples / "msproject" / part).iterdir()]
+    files = {path.name: path for path in here if path.suffix != ".json"}
+    assert files.keys() - {path.name for path in _files(samples, *FOLDERS, *NATIVE)} == REFUSED.keys()
+    _put_all(folder, [files[name] for name in REFUSED])
+    for name, why in REFUSED.items():
+        with pytest.raises(InputError, match=f"{name} {why}"):
+            folder.items(name)
 
 
 def test_a_labelled_copy_differs_in_the_labels_only(folder: Folder, samples: Path) -> None:

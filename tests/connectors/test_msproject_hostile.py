@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from connectors.errors import ConnectorError
-from tests.fakes.msproject import Folder, needs_java
+from tests.fakes.msproject import Folder, needs_java, project, task, write_foreign
 
 SAMPLES = {
     "xml": "mspdi/task-text-project2019-mspdi.xml",
@@ -19,8 +20,10 @@ SAMPLES = {
     "mpx": "mpx/task-text-project98.mpx",
 }
 NATIVE = ("mpp", "mpp9", "mpx")
-FUZZED = 10_000 if os.environ.get("UNSTUCK_SOAK") else 600
-"""Changed bytes for each kind, one or a few a file; all of them in `make soak`."""
+CASES = 10_000 if os.environ.get("UNSTUCK_SOAK") else 20
+"""Files of each kind with changed bytes; all of them in `make soak`."""
+ROUND = 250
+"""Files that are looked at in one run."""
 
 EACH = [pytest.param(kind, marks=needs_java if kind in NATIVE else ()) for kind in SAMPLES]
 
@@ -81,24 +84,37 @@ def test_whatever_a_file_is_called_it_is_read_as_what_it_is(folder: Folder, samp
 
 
 @pytest.mark.parametrize("kind", EACH)
-@pytest.mark.timeout(600)
-def test_changed_bytes_end_in_items_or_a_sentence(folder: Folder, samples: Path, kind: str) -> None:
-    folder.options["identity"] = "file"
-    chance = random.Random(8)
+@pytest.mark.timeout(1_800)
+def test_changed_bytes_end_in_items_or_a_sentence(tmp_path: Path, samples: Path, kind: str) -> None:
     source = samples / "msproject" / SAMPLES[kind]
-    whole = source.read_bytes()
-    changed = 0
-    for number in range(10**6):
-        if changed >= FUZZED:
-            break
-        data = bytearray(whole)
-        many = chance.choice((1, 3, 30, 100))
-        for _ in range(many):
-            data[chance.randrange(len(data))] = chance.randrange(256)
-        changed += many
-        folder.export(f"fuzzed-{number}{source.suffix}", bytes(data))
+    fuzz(tmp_path, source.read_bytes(), source.suffix)
+
+
+@needs_java
+@pytest.mark.parametrize("kind", ["xer", "pmxml"])
+@pytest.mark.timeout(1_800)
+def test_changed_bytes_of_primaveras_files_too(tmp_path: Path, kind: str) -> None:
+    rows = (task(uid, f"Täsk {uid}", ID=uid, Start="2026-03-02T08:00:00", Duration="PT8H0M0S") for uid in range(1, 20))
+    (tmp_path / "plan.xml").write_text(project(*rows, Title="Atlas"))
+    write_foreign(tmp_path, "plan")
+    fuzz(tmp_path, (tmp_path / f"plan.{kind}").read_bytes(), f".{kind}")
+
+
+def fuzz(root: Path, whole: bytes, suffix: str) -> None:
+    """Read files with one or many bytes changed, in rounds that each have a folder, a cache and a Java of their own."""
+    chance = random.Random(8)
     began = time.monotonic()
-    found = read_all(folder)
-    check_sentences(found)
-    assert len(found) > FUZZED / 100
-    assert time.monotonic() - began < 30 + FUZZED / 20
+    for start in range(0, CASES, ROUND):
+        (root / "round").mkdir()
+        options = {"path": "inbox/*", "cache": "cache", "identity": "file", "java_mb": 256, "java_seconds": 60}
+        folder = Folder(root / "round", options=options)
+        for number in range(start, min(start + ROUND, CASES)):
+            data = bytearray(whole)
+            for _ in range(chance.choice((1, 3, 30, 100))):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            folder.export(f"fuzzed-{number}{suffix}", bytes(data))
+        found = read_all(folder)
+        assert len(found) == min(ROUND, CASES - start)
+        check_sentences(found)
+        shutil.rmtree(root / "round")
+    assert time.monotonic() - began < 60 + CASES / 5

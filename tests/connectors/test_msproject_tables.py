@@ -22,6 +22,7 @@ from openpyxl.styles import Font
 from connectors.base import Collection, Outcome
 from connectors.errors import InputError, SetupError
 from connectors.model import ItemRef, LabelChange, WorkItem
+from connectors.msproject.tables.options import make_tables
 from connectors.msproject.tables.package import open_package
 from connectors.msproject.tables.sheet import column_index, column_letters, read_rows
 from connectors.msproject.tables.text import field_spans
@@ -115,10 +116,18 @@ def test_the_same_plan_in_five_dialects(folder: Folder, samples: Path, name: str
         assert found[1].title == "Anforderungen klären"
 
 
-def test_the_default_map_of_project(folder: Folder, samples: Path) -> None:
-    name = "aspose-default-task-map-semicolon.csv"
+SHEETS = ("aspose-default-task-map-semicolon.csv",)
+
+
+def test_every_sample_of_a_table_is_read_as_expected(samples: Path) -> None:
+    """By the test below, which reads it in the plainest way there is."""
+    assert sorted(path.name for path in (samples / "msproject/sheets").iterdir()) == [*SHEETS]
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_default_map_of_project(folder: Folder, samples: Path, name: str) -> None:
     path = samples / "msproject/sheets" / name
-    folder.fields = {"begin": "Start", "level": "Outline Level"}
+    folder.fields = {"begin": "Start", "end": "Finish", "level": "Outline Level", "length": "Duration", "cost": "Cost"}
     folder.export(name, path.read_bytes())
     found = list(items(folder, name).values())
     rows = list(csv.DictReader(io.StringIO(path.read_text()), delimiter=";"))
@@ -126,6 +135,11 @@ def test_the_default_map_of_project(folder: Folder, samples: Path) -> None:
     for item, row in zip(found, rows, strict=True):
         day, month, year = row["Start_Date"][4:12].split(".")
         assert item.fields["begin"] == f"20{year}-{month}-{day}T{row['Start_Date'][-5:]}:00"
+        day, month, year = row["Finish_Date"][4:12].split(".")
+        assert item.fields["end"] == f"20{year}-{month}-{day}T{row['Finish_Date'][-5:]}:00"
+        number, unit = row["Duration"].split()
+        assert item.fields["length"] == f"{float(number) * {'d': 8, 'h': 1, 'w': 40}[unit[0]]:g}h"
+        assert item.fields["cost"] == f"{float(row['Cost'].removeprefix('$').replace(',', '')):.2f}"
         assert item.fields["level"] == row["Outline_Level"]
         assert f"{item.percent_complete:g}%" == row["Percent_Comp"]
 
@@ -180,6 +194,87 @@ def test_lines_above_merged_rows_blank_rows_and_headings_are_no_tasks(folder: Fo
     folder.export("plan.xlsx", workbook(("Plan", rows), finish=merge))
     assert list(items(folder, "plan.xlsx")) == ["1", "2"]
     assert folder.pull("plan.xlsx")[-1].skipped == ()
+
+
+def test_what_is_merged_over_several_rows_holds_for_all_of_them(folder: Folder) -> None:
+    header = ("Phase", "Unique ID", "Name", "Text1", "Labels")
+    rows = [header, ("North", 1, "Dig", "Ada", "theirs"), (None, 2, "Fill", None, None), (None, None),
+            (None, 3, "Pave"), ("South", 4, "Plant", "Max", None), (None, 5, "Water")]  # fmt: skip
+
+    def merge(book: Workbook) -> None:
+        for area in ("A2:A5", "D2:D3", "E2:E3", "A6:A7", "C6:C7"):
+            book.worksheets[0].merge_cells(area)
+
+    folder.fields = {"phase": "Phase", "sponsor": "Text1"}
+    folder.export("plan.xlsx", workbook(("Plan", rows), finish=merge))
+    found = items(folder, "plan.xlsx")
+    assert {uid: (item.fields["phase"], item.sponsor) for uid, item in found.items()} == {
+        "1": ("North", "Ada"), "2": ("North", "Ada"), "3": ("North", ""), "4": ("South", "Max"),
+    }  # fmt: skip
+    assert {uid: item.labels for uid, item in found.items() if item.labels} == {"1": ("theirs",)}
+    assert folder.pull("plan.xlsx")[-1].skipped == ()
+
+
+def test_an_empty_cell_that_is_not_merged_stays_empty(folder: Folder) -> None:
+    rows = [("Phase", "Unique ID", "Name"), ("North", 1, "Dig"), (None, 2, "Fill")]
+    folder.fields = {"phase": "Phase"}
+    folder.export("plan.xlsx", workbook(("Plan", rows)))
+    assert [item.fields["phase"] for item in items(folder, "plan.xlsx").values()] == ["North", ""]
+
+
+@given(st.data())
+def test_merges_of_any_kind_are_filled_down(data: st.DataObject) -> None:
+    """Whatever is merged: each row has what stands in the first cell of its merge."""
+    edges = data.draw(st.lists(st.integers(2, 30), min_size=2, max_size=8, unique=True).map(sorted))
+    spans = {(column, first, last) for column in "AD" for first, last in zip(edges[::2], edges[1::2], strict=False)}
+    rows = [("Phase", "Unique ID", "Name", "Text1"), *((f"p{at}", at, f"T{at}", f"s{at}") for at in range(2, 31))]
+
+    def merge(book: Workbook) -> None:
+        for column, first, last in spans:
+            book.worksheets[0].merge_cells(f"{column}{first}:{column}{last}")
+
+    def shown(column: str, row: int) -> int:
+        return next((first for at, first, last in spans if at == column and first <= row <= last), row)
+
+    content = workbook(("Plan", rows), finish=merge)
+    excel, _ = make_tables({"label_field": "Labels"}, {"phase": "Phase", "sponsor": "Text1"})
+    export = excel.read(io.BytesIO(content), "a.xlsx", frozenset())
+    values = [[each["Value"] for each in record["ExtendedAttribute"]] for record in export.tasks()]
+    export.close()
+    assert values == [[f"p{shown('A', row)}", f"s{shown('D', row)}"] for row in range(2, 31)]
+
+
+ASSIGNMENT_TABLES: dict[str, list[tuple[Any, ...]]] = {
+    "by Unique ID": [("Unique_ID", "Task_Unique_ID", "Resource_Name"), (1, 11, "Ada"), (2, 11, "Max"), (3, 12, "Ada"),
+                     (4, 99, "Grace")],
+    "by row": [("Task_ID", "Task_Name", "Resource_Name"), (1, "?", "Ada"), (1, "?", "Max"), (2, "?", "Ada")],
+    "by name": [("Task_Name", "Resource_Name"), ("Dig", "Ada"), ("   Dig", "Max"), ("Fill", "Ada"), ("Dig", "Ada")],
+    "in German": [("Vorgangsname", "Ressourcenname"), ("Dig", "Ada"), ("Dig", "Max"), ("Fill", "Ada")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ASSIGNMENT_TABLES.values(), ids=ASSIGNMENT_TABLES)
+@pytest.mark.parametrize("sheet", ["", "Tasks"])
+def test_who_does_a_task_is_read_from_the_table_of_assignments(
+    folder: Folder, table: list[tuple[Any, ...]], sheet: str
+) -> None:
+    tasks = [("ID", "Unique_ID", "Name"), (1, 11, "Dig"), (2, 12, "Fill"), (3, 13, "Pave")]
+    resources = [("ID", "Resource_Name", "Type"), (1, "Ada", "Work")]
+    folder.options["sheet"] = sheet
+    book = workbook(("Resource_Table", resources), ("Assignment_Table", table), ("Tasks", tasks))
+    folder.export("atlas.xlsx", sharing(book))
+    found = items(folder, "atlas.xlsx")
+    assert {uid: item.assignees for uid, item in found.items()} == {"11": ("Ada", "Max"), "12": ("Ada",), "13": ()}
+    assert found["12"].owner == "Ada"
+    assert any("who does a task is read from its assignments too" in text for text in told(folder))
+
+
+def test_names_in_the_table_of_tasks_come_first_and_doubtful_ones_count_for_nobody(folder: Folder) -> None:
+    tasks = [("Unique_ID", "Name", "Resource_Names"), (1, "Dig", "Grace"), (2, "Dig", None), (3, "Fill", None)]
+    assignments = [("Task_Name", "Resource_Name"), ("Dig", "Ada"), ("Fill", "Max")]
+    folder.export("a.xlsx", workbook(("Task_Table", tasks), ("Assignment_Table", assignments)))
+    assert [item.assignees for item in items(folder, "a.xlsx").values()] == [("Grace",), (), ("Max",)]
+    assert any('several tasks are called "Dig"' in text for text in told(folder))
 
 
 def test_one_sheet_among_several(folder: Folder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
@@ -30,6 +31,10 @@ CSV = delimited([("Unique ID", "Name", "Start"), *((uid, f"Täsk {uid}", "13/04/
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path, options={"path": "inbox/*"})
+
+
+fuzzed = settings(max_examples=10_000 if os.environ.get("UNSTUCK_SOAK") else 100)
+"""All of them in `make soak`."""
 
 
 def read(name: str, content: bytes) -> int:
@@ -68,6 +73,8 @@ def test_a_file_that_is_cut_short(tenth: int) -> None:
     assert isinstance(cut, str) or cut < 8  # the end of text has no mark: the brake on shrinking stands before that
 
 
+@pytest.mark.timeout(1_800)
+@fuzzed
 @given(st.lists(st.tuples(st.integers(0, len(WIZARD) - 1), st.integers(0, 255)), min_size=1, max_size=20))
 def test_fuzzed_bytes_of_a_workbook(changes: list[tuple[int, int]]) -> None:
     content = bytearray(WIZARD)
@@ -79,6 +86,8 @@ def test_fuzzed_bytes_of_a_workbook(changes: list[tuple[int, int]]) -> None:
 PARTS = (SHEET, "xl/sharedStrings.xml", "xl/styles.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels")
 
 
+@pytest.mark.timeout(1_800)
+@fuzzed
 @given(st.sampled_from(PARTS), st.data())
 def test_fuzzed_bytes_of_a_workbooks_parts(name: str, data: st.DataObject) -> None:
     content = bytearray(part(WIZARD, name))
@@ -88,6 +97,8 @@ def test_fuzzed_bytes_of_a_workbooks_parts(name: str, data: st.DataObject) -> No
     outcome("a.xlsx", repacked(WIZARD, **{name: bytes(content)}))
 
 
+@pytest.mark.timeout(1_800)
+@fuzzed
 @given(st.lists(st.tuples(st.integers(0, len(CSV) - 1), st.integers(0, 255)), max_size=20))
 def test_fuzzed_bytes_of_text(changes: list[tuple[int, int]]) -> None:
     content = bytearray(CSV)
@@ -96,6 +107,8 @@ def test_fuzzed_bytes_of_text(changes: list[tuple[int, int]]) -> None:
     outcome("a.csv", bytes(content))
 
 
+@pytest.mark.timeout(1_800)
+@fuzzed
 @given(st.binary(max_size=10_000))
 @example(b"\xff\xfe")
 @example(b"\xff\xfea")

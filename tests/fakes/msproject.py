@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from connectors.base import ChangeResult, Collection, Page, SourceSetup
 from connectors.fakes.msproject import TEXT1, define, element, project, task, value
 from connectors.model import Cursor, ItemRef, LabelChange, WorkItem
 from connectors.msproject import MSProjectConnector
+from connectors.msproject.java import find_jars
 from connectors.msproject.splice import read_labels
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -27,7 +29,8 @@ needs_java = pytest.mark.skipif(
 TEXT30 = 188744016
 
 __all__ = [
-    "TEXT1", "TEXT30", "ZONE", "Folder", "define", "element", "mpx", "needs_java", "project", "task", "value",
+    "FOREIGN", "TEXT1", "TEXT30", "ZONE", "Folder", "define", "element", "mpx", "needs_java", "project", "task",
+    "value", "write_foreign",
 ]  # fmt: skip
 
 
@@ -36,6 +39,19 @@ def mpx(*tasks: str) -> str:
     rows = [f"70,{number},{number},{name},1,40" for number, name in enumerate(tasks, 1)]
     columns = "61,90,98,1,3,44"  # ID, Unique ID, Name, Outline Level, % Complete
     return "\n".join(["MPX,Microsoft Project for Windows,4.0,ANSI", "30,Atlas", columns, *rows, ""])
+
+
+def write_foreign(folder: Path, *names: str) -> None:
+    """Save `NAME.xml` of a folder as .mpx, .xer and .pmxml beside it, as other programs would: MPXJ writes them."""
+    orders = [f"{folder}/{name}.xml\t{folder}/{name}.{kind}" for name in names for kind in FOREIGN]
+    (folder / "orders").write_text("\n".join(orders))
+    quiet = "-Dlog4j2.loggerContextFactory=org.apache.logging.log4j.simple.SimpleLoggerContextFactory"
+    writer = Path(__file__).with_name("WriteProjects.java")
+    command = [shutil.which("java") or "", quiet, "-cp", f"{find_jars()[0]}/*", str(writer), str(folder / "orders")]
+    subprocess.run(command, check=True, timeout=100)
+
+
+FOREIGN = ("mpx", "xer", "pmxml")
 
 
 @dataclass

@@ -93,9 +93,11 @@ class Excel:
         digest = hash_stream(stream)
         with open_package(stream, name) as package:
             found = find_tasks(package, self.wanted, self.sheet)
-            rows = found.rows(package, package.strings())
-            conventions = Conventions(self.date_order, self.decimal)
-            export = _told(read_table(name, found.layout, rows, self.wanted, extra, conventions), package, found)
+            strings = package.strings()
+            assigned = found.assigned(package, strings)
+            rows, conventions = found.rows(package, strings), Conventions(self.date_order, self.decimal)
+            table = read_table(name, found.layout, rows, self.wanted, extra, conventions, assigned)
+            export = _told(table, package, found)
             export.sha = digest
             yield export, package, found
 

@@ -42,6 +42,15 @@ def column_letters(index: int) -> str:
     return letters
 
 
+def cell_text(cell: Cell) -> str:
+    """A cell as people see it."""
+    if isinstance(cell, bool):
+        return "Yes" if cell else "No"
+    if isinstance(cell, float):
+        return f"{cell:.15g}" if cell != int(cell) else str(int(cell))
+    return cell or ""
+
+
 class SheetReading(Feed):
     """Turns the XML of a sheet into rows."""
 

@@ -16,11 +16,12 @@ from connectors.errors import InputError
 from connectors.msproject.fields import BUILTIN, Definition, Kind
 from connectors.msproject.parse import DATE_COLUMNS
 from connectors.msproject.reader import TASK_ELEMENTS, Export, Lookups, Spill
+from connectors.msproject.tables.assignments import Assigned
 from connectors.msproject.tables.conventions import Convention
 from connectors.msproject.tables.dates import ORDERS, date_readings
 from connectors.msproject.tables.layout import Layout, Wanted
 from connectors.msproject.tables.numbers import DECIMALS, cost, duration, number, number_readings
-from connectors.msproject.tables.sheet import Cell, Row
+from connectors.msproject.tables.sheet import Cell, Row, cell_text
 from connectors.msproject.tables.words import (
     COMPLETED,
     NAME,
@@ -36,7 +37,7 @@ from connectors.msproject.xml import Record
 FIRST_FIELD = 188776448
 """FieldID of the first column; Project gives numbers from here on to an enterprise's own fields."""
 _OUTLINE = ("OutlineLevel", "OutlineNumber", "WBS")
-_ALWAYS = frozenset({*TASK_ELEMENTS, *_OUTLINE, PROGRESS, COMPLETED, RESOURCES})
+_ALWAYS = frozenset({*TASK_ELEMENTS, *_OUTLINE, "ID", PROGRESS, COMPLETED, RESOURCES})
 _NUMBERED = re.compile(r"\d+(\.\d+)*\.?")
 
 
@@ -108,6 +109,8 @@ class TableExport(Export):
     layout: Layout | None = None
     columns: tuple[Column, ...] = ()
     ways: Ways = field(default_factory=lambda: Ways("dmy", ".", fractions=False))
+    assigned: Assigned = field(default_factory=Assigned)
+    """Who does what, by another table of the file: for tasks of which this one names nobody."""
 
     def tasks(self) -> Iterator[Record]:
         """The tasks' records in the order of the rows, each with its row's number as `@`."""
@@ -135,7 +138,9 @@ class TableExport(Export):
                 record[column.element] = value
             if column.field_id is not None:
                 record.setdefault("ExtendedAttribute", []).append({"FieldID": str(column.field_id), "Value": value})
-        return _completed(record)
+        record = _completed(record)
+        record["Assignees"] = record.get("Assignees") or self.assigned.to(record)
+        return record
 
 
 def _completed(record: Record) -> Record:
@@ -211,8 +216,10 @@ def read_table(
     wanted: Wanted,
     extra: frozenset[str],
     conventions: Conventions,
+    assigned: Assigned | None = None,
 ) -> TableExport:
     """The rows below the header, as an export without its `sha`. Raises `InputError`."""
+    assigned = assigned or Assigned()
     columns = choose_columns(layout, wanted, extra)
     spill, width = Spill(name), len(layout.titles)
     try:
@@ -222,13 +229,14 @@ def read_table(
             kept = _keep(row, layout, columns, conventions)
             if kept:
                 spill.add(kept)
+                assigned.see(_cell(row[1], layout.at.get(assigned.by)))
         ways = conventions.settle(name)
     except BaseException:
         spill.close()
         raise
     export = describe(name, layout, wanted, columns, ways)
-    export.spill, export.width = spill, width
-    export.remarks += tuple(conventions.remarks(name, ways))
+    export.spill, export.width, export.assigned = spill, width, assigned
+    export.remarks += (*conventions.remarks(name, ways), *assigned.remarks(name))
     return export
 
 
@@ -308,19 +316,14 @@ def _form(element: str, target: str) -> Form:
     return _FORMS.get(BUILTIN.get(element, Kind.TEXT), Form.TEXT)
 
 
-def cell_text(cell: Cell) -> str:
-    """A cell as people see it."""
-    if isinstance(cell, bool):
-        return "Yes" if cell else "No"
-    if isinstance(cell, float):
-        return f"{cell:.15g}" if cell != int(cell) else str(int(cell))
-    return cell or ""
-
-
 def identify(cells: Sequence[Cell], layout: Layout) -> str:
     """The id of the task in a row; `""` if it has none."""
     parts = (cell_text(cells[at]) if at < len(cells) else "" for at in layout.identity)
     return " ".join(" ".join(parts).split())
+
+
+def _cell(cells: Sequence[Cell], at: int | None) -> str:
+    return cell_text(cells[at]).strip() if at is not None and at < len(cells) else ""
 
 
 def is_task(cells: Sequence[Cell], layout: Layout) -> bool:

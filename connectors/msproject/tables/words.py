@@ -95,6 +95,15 @@ ASSIGNMENT_MARKS = (
 )
 """A column that a table of assignments or of resources has, and one of tasks has not."""
 
+ASSIGNED_TASK = {
+    "UID": "Task Unique ID | Eindeutige Vorgangsnummer | Eindeutige Nr. Vorgang | N° unique de tâche"
+    " | N° unique tâche | Id. única de tarea | Id único de tarea | Id exclusiva da tarefa | ID exclusivo da tarefa",
+    "ID": "Task ID | Vorgangsnr. | Vorgangsnummer | Nr. Vorgang | Vorgangs-ID | N° tâche | N° de tâche"
+    " | Numéro de tâche | Id. de tarea | Id de tarea | Número de tarea | ID da tarefa | Número da tarefa",
+    NAME: TASK_TITLES,
+}
+"""Element of a task -> titles under which a table of assignments names its task by it; the surest first."""
+
 HEAD = {
     "Title": "Plan name | Project name | Planname | Projektname | Nom du plan | Nom du projet | Nombre del plan"
     " | Nombre del proyecto | Nome do plano | Nome do projeto",

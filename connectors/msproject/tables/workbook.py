@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from connectors.base import Notice
 from connectors.errors import InputError
+from connectors.msproject.tables.assignments import Assigned, AssignmentLayout, find_assignments, read_assignments
 from connectors.msproject.tables.layout import TOP, Layout, Wanted, find_layout
+from connectors.msproject.tables.merges import fill_down, read_merges
 from connectors.msproject.tables.package import Package, Sheet
 from connectors.msproject.tables.sheet import Row, read_rows, read_top
+from connectors.msproject.tables.words import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +22,25 @@ class Found:
     sheet: Sheet
     layout: Layout
     remarks: tuple[Notice, ...]
+    assignments: tuple[Sheet, AssignmentLayout] | None
+    """The sheet that says who does what, if one does."""
 
     def rows(self, package: Package, strings: list[str]) -> Iterator[Row]:
-        """The rows below its header."""
-        return (row for row in read_rows(package, self.sheet, strings) if row[0] > self.layout.header)
+        """The rows below its header.
+
+        What is merged over several rows holds for each, but for what a row is by: two rows of one name are one task.
+        """
+        layout = self.layout
+        rows = (row for row in read_rows(package, self.sheet, strings) if row[0] > layout.header)
+        return fill_down(rows, read_merges(package, self.sheet), {*layout.identity, layout.at[NAME], layout.label})
+
+    def assigned(self, package: Package, strings: list[str]) -> Assigned:
+        """Who does what, beyond what the tasks say. Raises `InputError`."""
+        if self.assignments is None:
+            return Assigned()
+        sheet, layout = self.assignments
+        rows = (row for row in read_rows(package, sheet, strings) if row[0] > layout.header)
+        return read_assignments(package.name, layout, rows)
 
 
 def find_tasks(package: Package, wanted: Wanted, title: str = "") -> Found:
@@ -32,13 +50,13 @@ def find_tasks(package: Package, wanted: Wanted, title: str = "") -> Found:
     if not sheets:
         raise InputError(f'{name} has no sheet "{title}"', "correct `sheet` of this source")
     pivots = [sheet.title for sheet in sheets if sheet.is_pivot]
-    found = [
-        (sheet, layout)
-        for sheet in sheets
-        if not sheet.is_pivot and (layout := find_layout(read_top(package, sheet, TOP), wanted))
-    ]
+    tops = {sheet: read_top(package, sheet, TOP) for sheet in package.sheets if not sheet.is_pivot}
+    found = [(sheet, layout) for sheet in sheets if sheet in tops and (layout := find_layout(tops[sheet], wanted))]
     if len(found) == 1:
-        return Found(*found[0], (*_left_out(name, pivots), _told(name, found[0][0])))
+        [(chosen, layout)] = found
+        others = ((sheet, find_assignments(top, layout)) for sheet, top in tops.items() if sheet != chosen)
+        assignments = next(((sheet, there) for sheet, there in others if there), None)
+        return Found(chosen, layout, (*_left_out(name, pivots), _told(name, chosen)), assignments)
     if found:
         titles = ", ".join(f'"{sheet.title}"' for sheet, _ in found)
         raise InputError(f"{name} has several sheets of tasks: {titles}", "say which one with `sheet` for this source")
