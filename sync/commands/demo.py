@@ -79,7 +79,10 @@ def _tell_days(folder: Path, said: Sequence[str], now: datetime, days: int) -> i
 def _opened(folder: Path, seed: int) -> Iterator[Company]:
     """The company of a folder, begun if there is none. Raises `LockedStop` where it is up already."""
     if find_spec("graphql") is None:
-        raise InvalidStop('The demo\'s monday.com needs graphql-core: pip install "unstuck[demo]".')
+        install = shlex.join([sys.executable, "-m", "pip", "install", "graphql-core"])
+        raise InvalidStop(
+            f"The demo's monday.com needs graphql-core, which is not installed here; `{install}` does it."
+        )
     from sync.demo import folders
     from sync.demo.company import Company
 
