@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 APP    := $(VENV)/.app
+DEMO   := $(VENV)/.demo
 DEV    := $(VENV)/.dev
 
-.PHONY: run test soak check format bench screenshots clean
+.PHONY: run demo test soak check format bench screenshots clean
 
 run: $(APP)
 	@$(BIN)/python examples/run.py
+
+# Its tools stay up until Ctrl-C; `make demo` again goes on with it.
+demo: $(DEMO)
+	@$(BIN)/unstuck demo
 
 # More workers than cores: tests wait for servers and disks more than they compute.
 test: $(DEV)
@@ -51,6 +56,11 @@ $(APP): pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
+$(DEMO): pyproject.toml | $(BIN)/python
+	@echo "Installing unstuck into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $(APP) $@
+
 $(DEV): pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $(APP) $@
+	@touch $(APP) $(DEMO) $@

@@ -67,7 +67,7 @@ def unstuck(context: click.Context, config: Path | None, debug: bool) -> None:
         first.welcome(config, context.get_help())
 
 
-@unstuck.command()
+@unstuck.command(short_help="Write a config and rule files; asks which tools you have.")
 @click.argument("folder", type=_PATH, required=False)
 @click.option(
     "--tool", "tools", multiple=True, metavar="[NAME=]SYSTEM", help="A tool to describe: jira, plan=msproject."
@@ -107,7 +107,7 @@ def check(config: Path | None, live: bool) -> None:
     sys.exit(first.check(config, live))
 
 
-@unstuck.command()
+@unstuck.command(short_help="One cycle: pull, evaluate, plan, and write where allowed.")
 @click.option(
     "--apply/--plan-only", "apply_", default=None, help="Write labels, or only plan. Default: [writes] apply."
 )
@@ -130,7 +130,7 @@ def run(
     sys.exit(runs.run(config, apply_, source, full, force, as_json))
 
 
-@unstuck.command()
+@unstuck.command(short_help="Pull, evaluate, and show what would change.")
 @click.option("-o", "--output", type=_PATH, help="Save the plan as .csv, .xlsx or .json, to tick and apply.")
 @click.option("--source", help="Only this source.")
 @_FORMAT
@@ -163,7 +163,7 @@ def apply_(
     sys.exit(runs.apply(config, file, expect, every_row, force, as_json))
 
 
-@unstuck.command()
+@unstuck.command(short_help="Take back what a run wrote.")
 @click.argument("run", type=int)
 @_REALLY
 @_FORCE
@@ -176,7 +176,7 @@ def undo(config: Path | None, run: int, apply_: bool, force: tuple[str, ...], as
     sys.exit(runs.undo(config, run, apply_, force, as_json))
 
 
-@unstuck.command()
+@unstuck.command(short_help="Take off every label that unstuck ever put on.")
 @click.option("--source", help="Only this source.")
 @_REALLY
 @_FORCE
@@ -201,7 +201,7 @@ def daemon(context: click.Context, every: str, apply_: bool | None) -> None:
     sys.exit(serving.daemon(context.obj, every, apply_, debug=debug))
 
 
-@unstuck.command()
+@unstuck.command(short_help="Why an item carries its labels, or when it will.")
 @click.argument("key")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.pass_obj
@@ -234,7 +234,7 @@ def findings(config: Path | None, source: str | None, form: str) -> None:
     looking.findings(config, source, form)
 
 
-@unstuck.command()
+@unstuck.command(short_help="An initiative across tools, or links that are not used.")
 @click.argument("key", required=False)
 @_TABLE_OR_JSON
 @click.pass_obj
@@ -245,7 +245,7 @@ def links(config: Path | None, key: str | None, form: str) -> None:
     linking.links(config, key, form)
 
 
-@unstuck.command()
+@unstuck.command(short_help="The last runs, how old the data is, and what waits.")
 @_TABLE_OR_JSON
 @click.pass_obj
 def status(config: Path | None, form: str) -> None:
@@ -255,7 +255,7 @@ def status(config: Path | None, form: str) -> None:
     sys.exit(looking.status(config, form))
 
 
-@unstuck.command()
+@unstuck.command(short_help="A page to look at: outcomes, what is stuck, what got better.")
 @click.option("-o", "--output", type=_PATH, help="The file to write: report.html, .csv, .json, .xlsx or .md.")
 @click.option(
     "--format",
@@ -296,7 +296,7 @@ def digest(
     sys.exit(digesting.digest(config, by, output, form, apply_, again))
 
 
-@unstuck.command()
+@unstuck.command(short_help="Copy the store to FILE, also while a run works.")
 @click.argument("file", type=_PATH)
 @click.pass_obj
 def backup(config: Path | None, file: Path) -> None:
@@ -306,7 +306,7 @@ def backup(config: Path | None, file: Path) -> None:
     looking.backup(config, file)
 
 
-@unstuck.command()
+@unstuck.command(short_help="Items, transitions and findings as Parquet files.")
 @click.option("--parquet", "folder", type=_PATH, required=True, metavar="DIR", help="Where the files go.")
 @click.option("--source", metavar="NAME", help="Only of this source.")
 @click.pass_obj
@@ -363,7 +363,7 @@ def rules_check(config: Path | None, files: tuple[Path, ...]) -> None:
     sys.exit(rules.rules_check(config, files))
 
 
-@rules.command(name="test")
+@rules.command(name="test", short_help="Run the tests beside the rules, and those in tables.")
 @click.argument("files", nargs=-1, type=_PATH)
 @click.option("--rule", "only", multiple=True, metavar="ID", help="Only this rule; may be given more than once.")
 @click.option("--edges", is_flag=True, help="Also move every threshold by one, and name the moves no test notices.")
@@ -375,7 +375,7 @@ def rules_test(config: Path | None, files: tuple[Path, ...], only: tuple[str, ..
     sys.exit(rules.rules_test(config, files, only, edges))
 
 
-@rules.command(name="capture")
+@rules.command(name="capture", short_help="Print a test for each rule from a stored item.")
 @click.argument("key")
 @click.option("--rule", "only", metavar="ID", help="Only for this rule.")
 @click.pass_obj
@@ -386,7 +386,7 @@ def rules_capture(config: Path | None, key: str, only: str | None) -> None:
     sys.exit(rules.rules_capture(config, key, only))
 
 
-@rules.command(name="diff")
+@rules.command(name="diff", short_help="Whose labels would change if rule files were swapped.")
 @click.argument("old")
 @click.argument("new")
 @_TABLE_OR_JSON
@@ -398,7 +398,7 @@ def rules_diff(config: Path | None, old: str, new: str, form: str) -> None:
     sys.exit(rules.rules_diff(config, old, new, form))
 
 
-@rules.command(name="backtest")
+@rules.command(name="backtest", short_help="What rules would have done on each day of the stored past.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--since", type=_DAY, required=True, metavar="DAY", help="The first day, like 2026-06-01.")
 @click.option("--until", type=_DAY, metavar="DAY", help="The last day. Default: today.")
@@ -413,7 +413,7 @@ def rules_backtest(
     sys.exit(rules.rules_backtest(config, files, since.date(), until.date() if until else None, form))
 
 
-@rules.command(name="resume")
+@rules.command(name="resume", short_help="Let a rule go on that people's objections paused.")
 @click.argument("rule", metavar="ID")
 @click.pass_obj
 def rules_resume(config: Path | None, rule: str) -> None:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 """Items of each source whose changes are listed, where many are made."""
+_HELD = 5
+"""Labels that are listed as held back: week after week they are the same."""
 
 
 def up(folder: Path, seed: int) -> int:
@@ -79,7 +82,10 @@ def _tell_days(folder: Path, said: Sequence[str], now: datetime, days: int) -> i
 def _opened(folder: Path, seed: int) -> Iterator[Company]:
     """The company of a folder, begun if there is none. Raises `LockedStop` where it is up already."""
     if find_spec("graphql") is None:
-        raise InvalidStop('The demo\'s monday.com needs graphql-core: pip install "unstuck[demo]".')
+        install = shlex.join([sys.executable, "-m", "pip", "install", "graphql-core"])
+        raise InvalidStop(
+            f"The demo's monday.com needs graphql-core, which is not installed here; `{install}` does it."
+        )
     from sync.demo import folders
     from sync.demo.company import Company
 
@@ -172,8 +178,11 @@ def _tell_plan(plan: Mapping[str, Any], most: int | None) -> None:
     more = {source: number - most for source, number in told.items() if most is not None and number > most}
     if more:
         output.say(f"  … and on {', '.join(f'{number} more in {source}' for source, number in more.items())}")
-    for held in plan["held"]:
-        output.say(f"  o {held['label']}  {held['source']} {held['key']}  held back: {held['why']}", 6)
+    held = plan["held"]
+    for each in held[:_HELD]:
+        output.say(f"  o {each['label']}  {each['source']} {each['key']}  held back: {each['why']}", 6)
+    if len(held) > _HELD:
+        output.say(f"  … and {many(len(held) - _HELD, 'label')} more held back")
 
 
 def _tell_change(change: Mapping[str, Any]) -> None:
@@ -196,10 +205,11 @@ def _tell_summary(summary: Mapping[str, Any]) -> None:
 def _point_on(folder: Path, company: Company) -> None:
     """What a person should look at now."""
     where = shlex.quote(str(folder))
-    start = f"unstuck --config {where}/{CONFIG}"
+    program = _program()
+    start = f"{program} --config {where}/{CONFIG}"
     click.echo(f"""
 The tools are up until Ctrl-C, on this machine only. In another terminal, see labels come and go:
-  unstuck demo tick {where}      a week of people at work
+  {program} demo tick {where}      a week of people at work
 
 Or look around, at the demo's time, which each tick says anew:
   export {clocks.VARIABLE}={_text(company.now)}
@@ -210,6 +220,14 @@ Or look around, at the demo's time, which each tick says anew:
   {start} plan               what would change, once you edited a rule in {where}/rules.d
 
 Project's labels are in the copies in {where}/inbox/labelled; its exports stay as they are.""")
+
+
+def _program() -> str:
+    """What this program is called here, also where it is not on the path: in the `.venv` of `make demo`."""
+    called = Path(sys.argv[0])
+    if called.name != "unstuck" or which("unstuck"):
+        return "unstuck"
+    return shlex.quote(str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called))
 
 
 def _text(now: datetime) -> str:

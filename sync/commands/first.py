@@ -39,16 +39,18 @@ CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
 
 
 FIRST_PAGE = """\
-unstuck labels work that serves no business outcome, and work that has quietly stalled, in the tools that teams use.
+unstuck labels work that serves no business outcome, and work that has quietly
+stalled, in the tools that teams use.
 
 There is no config yet. Begin with `unstuck init .`
 
-  1. unstuck init .         asks which tools there are, and writes a commented config.toml and the rule files
-  2. unstuck check --live   says whether they are right, and whether the tools agree
-  3. unstuck run            pulls, asks the rules, and shows which labels would go on, and why: it writes nothing
-  4. unstuck report -o report.html   the same as a page to look at
-  5. unstuck run --apply    writes the labels; what a rule found is seen once before it writes
+  1. unstuck init .                 asks which tools you have; writes a config
+  2. unstuck check --live           do the config and the tools agree?
+  3. unstuck run                    the first plan, and why; it writes nothing
+  4. unstuck report -o report.html  the same as a page to look at
+  5. unstuck run --apply            writes the labels
 
+No account at hand? `unstuck demo` is a made-up company on this machine.
 `unstuck --help` lists all commands."""
 
 
@@ -57,7 +59,8 @@ def welcome(path: Path | None, help_text: str) -> None:
     try:
         found = configs.find(path)
     except InvalidStop:
-        output.say(FIRST_PAGE)
+        for line in FIRST_PAGE.split("\n"):
+            output.say(line, 5 if line.startswith(" ") else 0)
     else:
         output.say(f"{help_text}\n\nThe config is {found}. See how things stand with `unstuck status`.")
 

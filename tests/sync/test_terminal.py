@@ -129,9 +129,25 @@ def test_json_is_alone_on_stdout_also_on_a_terminal(stuck: Town) -> None:
     assert "…" not in bare(shown)
 
 
-def test_the_first_page(town: Town) -> None:
+@pytest.mark.parametrize("command", [["--help"], ["rules", "--help"]])
+def test_no_help_is_cut_short(town: Town, command: list[str]) -> None:
+    assert not re.search(r"(?<!\])\.\.\.$", town.unstuck(*command).out, re.MULTILINE)
+
+
+def test_where_a_table_does_not_fit_its_rows_are_lists(stuck: Town) -> None:
+    stuck.unstuck("run")
+    wide, narrow = (bare(on_terminal(stuck, "findings", width=width)) for width in (120, 40))
+    assert re.search(r"^source +key +label +title +reason *$", wide, re.MULTILINE)
+    assert "\nsource  tool\nkey     APP-1\nlabel   pmo-no-sponsor\n" in narrow
+    assert "owner" not in wide
+    assert "problem" not in bare(on_terminal(stuck, "status", width=140)), "nothing stands there"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_first_page(town: Town, width: int) -> None:
     (town.folder / "config.toml").unlink()
-    shown = on_terminal(town, width=120, env={"XDG_CONFIG_HOME": str(town.folder / "nothing")})
-    assert "There is no config yet. Begin with `unstuck init .`" in shown
-    assert max(len(line) for line in shown.split("\n")) <= 120
+    shown = on_terminal(town, width=width, env={"XDG_CONFIG_HOME": str(town.folder / "nothing")})
+    assert "There is no config yet. Begin with `unstuck init .`" in re.sub(r"\s+", " ", shown)
+    assert max(len(line) for line in shown.split("\n")) <= width
+    assert ("\n  5. unstuck run --apply            writes the labels\n" in shown) == (width >= 80)
     assert "Traceback" not in shown
