@@ -16,7 +16,7 @@ SCRIPTS = sorted(path.name for path in BENCH.glob("*.py") if path.name != "table
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_small_form_runs(script: str) -> None:
-    needed = {"rules.py": "rule_engine", "xlsx_pull.py": "pandas"}.get(script, "sys")
+    needed = {"rules.py": "rule_engine", "store.py": "sqlalchemy", "xlsx_pull.py": "pandas"}.get(script, "sys")
     if importlib.util.find_spec(needed) is None:
         pytest.skip("the extra `bench` is not installed")
     done = subprocess.run([sys.executable, str(BENCH / script), "--small"], capture_output=True, text=True, check=False)

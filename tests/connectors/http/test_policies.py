@@ -149,6 +149,11 @@ def test_no_minute_sees_more_than_a_vendor_allows() -> None:
         assert policy.burst + policy.rate * seconds <= allowed
 
 
+def test_our_own_requests_never_reach_what_is_left_to_others() -> None:
+    """Trello would be left alone for the rest of its ten seconds, each time."""
+    assert 100 - (TrelloPolicy.burst + TrelloPolicy.rate * 10) > TrelloPolicy.RESERVE
+
+
 QUERY = {"query": "{ boards { id } }"}
 
 
