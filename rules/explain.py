@@ -239,14 +239,20 @@ def _past(item: _Item, learned: Learned) -> str:
     told, where = item.ask(known_sql("json_array(month, days, items)", learned, item.scope)), _whose(item)
     month, days, items = json.loads(told) if told else ("", 0, 0)
     if items < learned.from_items:
-        return (
-            f"{learned.otherwise} days hold, as {items} items have finished {where} in a year, "
-            f"and p{learned.percent} takes {learned.from_items}"
-        )
+        return f"{learned.otherwise} days hold{_too_few(item, learned, items, where)}"
     first = phrases.day(date.fromisoformat(month))
     known = f"your team's p{learned.percent} {where} is {days} days, from {items} items (as of {first})"
     holds = item.ask(threshold_sql(learned, item.scope))
     return known if holds == days else f"{known}, and {holds} hold: {_bound(learned, days)}"
+
+
+def _too_few(item: _Item, learned: Learned, items: int, where: str) -> str:
+    if not item.ask(Sql("EXISTS (SELECT 1 FROM learned_month WHERE percent = ?)", (learned.percent,))):
+        return f" until the next run, which learns p{learned.percent}"
+    finished = {0: "no finished item was", 1: "only 1 finished item was"}.get(
+        items, f"only {items} finished items were"
+    )
+    return f", as {finished} {where} in a year, and p{learned.percent} needs {learned.from_items}"
 
 
 def _whose(item: _Item) -> str:

@@ -87,8 +87,12 @@ def _percent(over: str) -> int:
     if found and 1 <= int(found[1]) <= 99:
         return int(found[1])
     like = _LIKE_ONE.fullmatch(over.strip())
-    hint = f' (did you mean "p{like[1]}"?)' if like and int(like[1]) and not found else ""
+    hint = f' (did you mean "p{like[1]}"{_number_too(over)}?)' if like and int(like[1]) and not found else ""
     raise ValueError(f'"{over.strip()}" is no percentile: write p and a number from 1 to 99, such as "p85"{hint}')
+
+
+def _number_too(over: str) -> str:
+    return f", or the number {over.strip()} without quotes" if over.strip().isdecimal() else ""
 
 
 def _number(name: str, value: object) -> int:

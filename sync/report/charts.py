@@ -156,12 +156,20 @@ def _columns(work: Aging, size: Size) -> dict[str, int]:
 
 
 def _usual(work: Aging, size: Size) -> dict[str, str]:
-    """Status -> what finished items say of it, where there is room for that."""
-    return {
-        column.status: " · " + ", ".join(usual.short for usual in column.usual)
-        for column in work.columns
-        if column.usual and size is WIDE
-    }
+    """Status -> what finished items say of it, as far as there is room for that."""
+    room = size.width // _CHARACTER // max(1, len(set(_columns(work, size).values())))
+    found: dict[str, str] = {}
+    for column in work.columns:
+        for shown in range(len(column.usual), 0, -1):
+            text = " · " + ", ".join(usual.short for usual in column.usual[:shown])
+            if len(column.status) + len(text) <= min(room, size.label):
+                found[column.status] = text
+                break
+    return found
+
+
+_CHARACTER = 8
+"""Pixels, or less."""
 
 
 def _dots(rows: Sequence[Row], columns: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ def test_too_small_a_past_leaves_the_fixed_number(town: Town) -> None:
     town.unstuck("run")
     assert labels(town) == {}
     assert known(town, "APP-1").endswith(
-        "10 days hold, as 9 items have finished in In Review in a year, and p85 takes 10"
+        "10 days hold, as only 9 finished items were in In Review in a year, and p85 needs 10"
     )
     town.now = "2026-03-24T12:00:00"  # the 11th business day
     town.unstuck("run")
@@ -100,6 +100,8 @@ def test_what_was_learned_stays_within_its_bounds(team: Town) -> None:
     team.unstuck("run")
     assert labels(team) == {}
     assert known(team, "APP-2").endswith("(as of 1 Mar 2026), and 5 hold: never fewer than 5")
+    team.write_rules(SLOW.replace("p85", "p60"))
+    assert known(team, "APP-2").endswith("10 days hold until the next run, which learns p60")
     team.write_rules(SLOW.replace("otherwise = 10, at_least = 2, at_most = 20", "otherwise = 2, at_most = 3"))
     team.unstuck("run")
     assert labels(team) == {"APP-1": "pmo-slow", "APP-2": "pmo-slow"}
@@ -129,7 +131,7 @@ def test_each_kind_has_its_own_past(team: Town) -> None:
     team.add(4, status="In Review", type="Bug", status_since="2026-03-13T09:00:00+00:00")
     team.unstuck("run")
     assert labels(team) == {"APP-2": "pmo-slow"}
-    assert "10 days hold, as 0 items have finished in In Review (Bug) in a year" in known(team, "APP-4")
+    assert "10 days hold, as no finished item was in In Review (Bug) in a year" in known(team, "APP-4")
 
 
 def test_a_rehearsal_of_a_month_to_come_is_not_believed_later(team: Town) -> None:
@@ -188,6 +190,16 @@ def test_the_report_shows_what_rules_go_by(team: Town) -> None:
     assert team.unstuck("report", "-o", "report.html").code == 0
     page = (team.folder / "report.html").read_text(encoding="utf-8")
     assert "In Review · p85: 4" in page
+    assert "p85: 4 from 12 items" in page
+
+
+def test_what_rules_go_by_stands_in_the_chart_where_there_is_room(team: Town) -> None:
+    for number in range(30):
+        team.add(10 + number, status=f"Waiting for somebody {number % 9}", started_at="2026-03-01T09:00:00+00:00")
+    team.unstuck("run")
+    team.unstuck("report", "-o", "report.html")
+    page = (team.folder / "report.html").read_text(encoding="utf-8")
+    assert "In Review · p85" not in page
     assert "p85: 4 from 12 items" in page
 
 
