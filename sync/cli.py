@@ -278,7 +278,7 @@ def report(config: Path | None, output: Path | None, form: str | None, since: da
         reporting.report(config, output, form, since.date() if since else None)
 
 
-@unstuck.command()
+@unstuck.command(short_help="To each owner, sponsor or project, what of theirs waits.")
 @click.option("--by", type=click.Choice(["owner", "sponsor", "project"]), help="Whom it is for. Default: [digest] by.")
 @click.option("-o", "--output", type=_PATH, metavar="FILE.md", help="Write what would be printed into this file.")
 @click.option("--format", "form", type=click.Choice(["md", "json"]), default="md", help="Default: md.")
