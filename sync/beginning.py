@@ -121,6 +121,8 @@ def put(tool: Tool, key: str, text: str) -> None:
         tool.options[key] = [part.strip() for part in text.split(",") if part.strip()]
     elif kind in ("integer", "number", "yes/no"):
         tool.options[key] = _plain(text, kind)
+    elif key == "base_url" and "://" not in text:
+        tool.options[key] = f"https://{text}"
     else:
         tool.options[key] = text
 

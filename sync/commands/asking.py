@@ -6,8 +6,9 @@ import click
 
 from connectors import registry
 from connectors.base import Option
-from sync import beginning
+from sync import beginning, output
 from sync.beginning import Tool
+from sync.config import did_you_mean
 
 _FIELDS = {
     "outcome_metric": "the field that holds an item's business-outcome metric",
@@ -19,19 +20,23 @@ _FIELDS = {
 def tools() -> list[Tool]:
     """The tools that a person has, described as far as they can say."""
     known = [name for name in registry.names() if name != "memory"]
-    click.echo(f"Which of these do you use? {', '.join(known)}")
-    click.echo("(Several with commas; none for a config with all of them as examples. Enter leaves a question open.)")
-    described: list[Tool] = []
-    for system in _answer("Tools").replace(",", " ").split():
-        if system not in known:
-            click.echo(f'There is no "{system}"; it is left out.')
-        elif system not in [tool.system for tool in described]:
-            described.append(_ask_about(Tool(system, system)))
-    return described
+    output.say(f"Which of these do you use? {', '.join(known)}")
+    output.say("(Several with commas; none for a config with all of them as examples. Enter leaves a question open.)")
+    named = _names(_answer("Tools"))
+    while unknown := [name for name in named if name not in known]:
+        for name in unknown:
+            output.say(f'There is no "{name}"; {did_you_mean(name, known)}')
+        named = _names(_answer("Tools"))
+    return [_ask_about(Tool(system, system)) for system in named]
+
+
+def _names(answer: str) -> list[str]:
+    """The names in an answer, each once."""
+    return list(dict.fromkeys(answer.lower().replace(",", " ").split()))
 
 
 def _ask_about(tool: Tool) -> Tool:
-    click.echo(f"\n{tool.system}: {registry.load(tool.system).summary}")
+    output.say(f"\n{tool.system}: {registry.load(tool.system).summary}")
     for option in tool.known.values():
         if option.required or option.asked:
             _ask(tool, option)
@@ -50,7 +55,7 @@ def _ask(tool: Tool, option: Option) -> None:
             beginning.put(tool, option.name, answer)
             return
         except ValueError as error:
-            click.echo(f"  {option.name} {error}")
+            output.say(f"  {option.name} {error}")
 
 
 def _answer(question: str, default: str = "") -> str:

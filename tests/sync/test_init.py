@@ -114,9 +114,18 @@ def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, setting: str) -> N
 
 
 def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
-    answers = ["jira, msproject, jra", "https://acme.atlassian.net", "not a name", "JIRA_PAT", "", "Success metric", ""]
+    answers = [
+        "jira, msproject, jra",
+        "Jira, msproject",
+        "acme.atlassian.net",
+        "not a name",
+        "JIRA_PAT",
+        "",
+        "Success metric",
+        "",
+    ]
     said = converse(tmp_path, ["init", "pmo"], [*answers, "inbox/*.xml", "", "Text7"])
-    assert 'There is no "jra"' in said
+    assert 'There is no "jra"; did you mean "jira"?' in said
     config = tomllib.loads((tmp_path / "pmo" / "config.toml").read_text())
     jira, msproject = config["sources"]["jira"], config["sources"]["msproject"]
     assert (jira["base_url"], jira["token"]) == ("https://acme.atlassian.net", {"env": "JIRA_PAT"})
