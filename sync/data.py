@@ -285,7 +285,7 @@ TABLES: Mapping[str, Described] = {
     "digest_for": Described(
         "For whom each digest is; no two that count are for the same.",
         {"digest_id": "`digest.id` of the digest", "period": "as the digest's", "rehearsal": "as the digest's",
-         "who": "`name:` and a name, `address:` and a hash of the address, which is itself not kept, or `webhook`",
+         "who": "`name:` and a name, `here:` and one whose was printed, `address:` and a hash of it, or `webhook`",
          "name": "the name as the tool spells it, or what that is of",
          "counts": "1 if no other one may be sent for that period; 0 where it was refused, or sent again by force"},
     ),

@@ -22,9 +22,9 @@ def mistake(url: str) -> str | None:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "is no URL; copy the whole of it from the monitoring service"
+        return "is no URL; copy the whole of it from where it was made"
     if parts.scheme not in ("https", "http") or not host:
-        return "is no URL; copy the whole of it from the monitoring service"
+        return "is no URL; copy the whole of it from where it was made"
     if parts.username or parts.password:
         return "must not carry a user and password; use a URL of its own for this check"
     if parts.scheme == "http" and not is_local(url):

@@ -33,9 +33,7 @@ _NAMED = 20
 """So many people stand in one sentence; the others are counted."""
 
 
-def digest(
-    path: Path | None, by: str | None, file: Path | None, form: str, apply_: bool, again: Sequence[str]
-) -> int:  # fmt: skip
+def digest(path: Path | None, by: str | None, file: Path | None, form: str, apply_: bool, again: Sequence[str]) -> int:
     """Show who would get what; with `apply_`, send it."""
     config, ruleset = load(path, secrets=False)
     clock, audience = clocks.read(), By(by) if by else config.digest.by
@@ -73,7 +71,7 @@ def _give_json(value: Mapping[str, Any], file: Path | None) -> None:
 def _send(
     config: Config, ruleset: RuleSet, clock: Clock, by: By, again: Sequence[str], file: Path | None, form: str
 ) -> int:
-    ways = sending.ways(config, clock)
+    ways = sending.ways_of(config, clock)
     watching = sys.stdout.isatty() or sys.stderr.isatty()
 
     def give(here: Sequence[Delivery]) -> None:
@@ -210,7 +208,7 @@ def _as_json(planned: Plan, sent: Sent | None) -> dict[str, Any]:
         "period": planned.period.name,
         "digests": [
             {
-                "way": each.way, "names": list(each.names), "address": each.address, "state": each.state,
+                "way": each.way, "names": list(each.names), "address": each.address or None, "state": each.state,
                 "result": outcomes[id(each)].result if id(each) in outcomes else None,
                 "why": outcomes[id(each)].why or None if id(each) in outcomes else None,
                 "items": len(each.content.items),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from rules import engine
@@ -45,6 +45,8 @@ class Gathered:
     """Found, and nobody's."""
     better: tuple[Better, ...]
     """Of what a chat was told the last time."""
+    as_of: date | None
+    """The day of the last run, if that was not today."""
 
 
 def gather(
@@ -52,7 +54,7 @@ def gather(
 ) -> Gathered:
     """As of the last run, from one state of the store."""
     exemptions = exemptionfiles.read(config, ruleset, clock.now)
-    away = telling.away(store)
+    away, as_of = telling.away(store), _as_of(config, store, clock)
     with store.snapshot():
         engine.prepare(store.connection, today(config, clock.now))
         gathering = _Gathering(store, ruleset, exemptions, clock)
@@ -67,8 +69,17 @@ def gather(
     contents = [
         _content(name, by_name.get(who, ()), better.get(who, ()), away) for who, name in sorted(names.items()) if name
     ]
-    told = tuple(each for each in contents if not each.empty)
-    return Gathered(told, in_order(nobodys), better.get(WEBHOOK, ()))
+    told = tuple(replace(each, as_of=as_of) for each in contents if not each.empty)
+    return Gathered(told, in_order(nobodys), better.get(WEBHOOK, ()), as_of)
+
+
+def _as_of(config: Config, store: Store, clock: Clock) -> date | None:
+    """The day of the last run that got to its end, if that was not today."""
+    finished = store.value("SELECT max(finished_at) FROM run WHERE summary IS NOT NULL")
+    if finished is None:
+        return None
+    day = datetime.fromisoformat(finished).astimezone(config.timezone).date()
+    return day if day < clock.now.astimezone(config.timezone).date() else None
 
 
 def _content(name: str, entries: Sequence[Entry], better: Sequence[Better], away: Mapping[str, object]) -> Content:

@@ -174,8 +174,9 @@ class Mailer:
         if code // 100 == 2:
             return Outcome(Result.SENT)
         if code // 100 not in (4, 5):
-            self.closed = f"{self.server.host} answers what no mail server would{said(reply)}; correct smtp."
-            return Outcome(Result.UNKNOWN, self.closed)
+            strange = f"{self.server.host} answers what no mail server would{said(reply)}"
+            self.closed = f"{strange}; correct smtp."
+            return Outcome(Result.UNKNOWN, strange)
         return self._refused(code, reply, "does not take the mail", "ask who runs it")
 
     def _refused(self, code: int, reply: bytes, what: str, next_step: str = "correct the address") -> Outcome:

@@ -70,6 +70,11 @@ def of_name(name: str) -> str:
     return f"name:{folded(name)}"
 
 
+def of_printed(name: str) -> str:
+    """The same where it was only printed: mail may still be sent, once there is an address."""
+    return f"here:{folded(name)}"
+
+
 def of_address(address: str) -> str:
     """Who has an address, here: the address itself is not kept."""
     return f"address:{hashlib.sha256(address.casefold().encode()).hexdigest()[:24]}"
@@ -86,33 +91,25 @@ class Last:
 
 
 def before(store: Store, now: Period) -> Mapping[str, Last]:
-    """Who -> their last digest of another period."""
+    """Who -> their last digest of another period, sent or printed."""
     rows = store.connection.execute(
         "SELECT f.who, f.name, d.items FROM digest_for f JOIN digest d ON d.id = f.digest_id "
         "WHERE (f.who, f.digest_id) IN (SELECT who, max(digest_id) FROM digest_for g JOIN digest e ON e.id = digest_id "
-        "WHERE e.rehearsal = ? AND e.period <> ? AND e.result IS NOT 'refused' GROUP BY who)",
+        "WHERE e.rehearsal = ? AND e.period <> ? AND e.result IS NOT 'refused' GROUP BY who) ORDER BY d.id",
         (int(now.rehearsal), now.name),
     )
-    return {who: Last(name, frozenset(json.loads(items))) for who, name, items in rows}
+    lasts = ((who, Last(name, frozenset(json.loads(items)))) for who, name, items in rows)
+    return {of_name(last.name) if who == of_printed(last.name) else who: last for who, last in lasts}
 
 
-@dataclass(frozen=True, slots=True)
-class Had:
-    """A digest of this period that is not to be sent again."""
-
-    result: Result
-    day: date
-    """On which it was handed over, UTC."""
-
-
-def had(store: Store, now: Period) -> Mapping[str, Had]:
-    """Who -> the digest of this period."""
+def had(store: Store, now: Period) -> Mapping[str, Result]:
+    """Who -> what became of their digest of this period, which is not to be sent again."""
     rows = store.connection.execute(
-        "SELECT who, ifnull(result, 'unknown'), substr(begun_at, 1, 10) FROM digest_for f JOIN digest d "
-        "ON d.id = f.digest_id WHERE f.rehearsal = ? AND f.period = ? AND f.counts",
+        "SELECT who, ifnull(result, 'unknown') FROM digest_for f JOIN digest d ON d.id = f.digest_id "
+        "WHERE f.rehearsal = ? AND f.period = ? AND f.counts",
         (int(now.rehearsal), now.name),
     )
-    return {who: Had(Result(result), date.fromisoformat(day)) for who, result, day in rows}
+    return {who: Result(result) for who, result in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ class Content:
     better: tuple[Better, ...] = ()
     away: tuple[str, ...] = ()
     """Sources in it that do not answer: what is said of them may be old."""
+    as_of: date | None = None
+    """The day of the last run, if that was not today."""
 
     @property
     def empty(self) -> bool:
@@ -130,6 +132,7 @@ def together(contents: Sequence[Content]) -> Content:
         in_order(entry for each in contents for entry in each.outcome),
         tuple({better.item: better for each in contents for better in each.better}.values()),
         tuple(dict.fromkeys(source for each in contents for source in each.away)),
+        contents[0].as_of,
     )
 
 

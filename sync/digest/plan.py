@@ -12,7 +12,7 @@ from sync.clock import Clock
 from sync.config import Config
 from sync.digest import gather, memory, optouts, people
 from sync.digest.gather import Gathered
-from sync.digest.memory import WEBHOOK, Had, Period, Result, Sending, Way
+from sync.digest.memory import WEBHOOK, Period, Result, Sending, Way
 from sync.digest.model import Content, Entry, Kind, together
 from sync.digest.terms import By, Terms, folded
 from sync.store import Store
@@ -36,7 +36,8 @@ class Delivery:
 
     way: Way
     content: Content
-    address: str | None
+    address: str
+    """Empty where it is not mailed."""
     state: State = State.DUE
     again: bool = False
     """By a person's word, though one of this period was sent, or may have been."""
@@ -46,8 +47,10 @@ class Delivery:
         """All that it is for, as the store calls them -> as people do."""
         if self.way is Way.WEBHOOK:
             return {WEBHOOK: WEBHOOK}
+        if self.way is Way.HERE:
+            return {memory.of_printed(name): name for name in self.content.names}
         names = {memory.of_name(name): name for name in self.content.names}
-        return names if self.address is None else {**names, memory.of_address(self.address): "address"}
+        return {**names, memory.of_address(self.address): "address"}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ class Plan:
     @property
     def due(self) -> tuple[Delivery, ...]:
         """Those to be sent now."""
-        return tuple(delivery for delivery in self.deliveries if delivery.state is State.DUE)
+        return self.of(State.DUE)
 
     @property
     def posted(self) -> bool:
@@ -83,9 +86,9 @@ class Plan:
         """What the store keeps of one."""
         return Sending(self.period, self.by, delivery.way, delivery.who, delivery.content.items, delivery.again)
 
-    def of(self, *states: State) -> tuple[Delivery, ...]:
-        """Those in one of these states."""
-        return tuple(delivery for delivery in self.deliveries if delivery.state in states)
+    def of(self, state: State) -> tuple[Delivery, ...]:
+        """Those in a state."""
+        return tuple(delivery for delivery in self.deliveries if delivery.state is state)
 
 
 def plan(config: Config, ruleset: RuleSet, store: Store, clock: Clock, by: By, again: frozenset[str]) -> Plan:
@@ -106,10 +109,10 @@ def _to_chat(terms: Terms, contents: Sequence[Content], gathered: Gathered) -> I
     """One of all, also of what is nobody's; what got better counts from the chat's own last one."""
     if terms.webhook is None:
         return
-    everybody = together([*contents, Content((), *_by_kind(gathered.nobodys))])
+    everybody = together([*contents, Content((), *_by_kind(gathered.nobodys), as_of=gathered.as_of)])
     content = replace(everybody, names=tuple(each.names[0] for each in contents if each.items), better=gathered.better)
     if not content.empty:
-        yield Delivery(Way.WEBHOOK, content, None)
+        yield Delivery(Way.WEBHOOK, content, "")
 
 
 def _by_kind(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
@@ -122,20 +125,18 @@ def _to_people(terms: Terms, by: By, contents: Sequence[Content]) -> Iterator[De
     if terms.server is None:
         return
     alike: dict[str, list[Content]] = {}
-    addresses = {content.names[0]: people.address(terms, by, content.names[0]) for content in contents}
+    addresses = {content.names[0]: people.address(terms, by, content.names[0]) or "" for content in contents}
     for content in contents:
-        address = addresses[content.names[0]]
-        if address is not None:
-            alike.setdefault(address.casefold(), []).append(content)
+        alike.setdefault(addresses[content.names[0]].casefold(), []).append(content)
+    strangers = alike.pop("", [])
     for several in alike.values():
         yield Delivery(Way.MAIL, together(several), addresses[several[0].names[0]])
-    for content in contents:
-        if addresses[content.names[0]] is None:
-            yield Delivery(Way.HERE, content, None)
+    for content in strangers:
+        yield Delivery(Way.HERE, content, "")
 
 
-def _with_state(delivery: Delivery, had: Mapping[str, Had], again: frozenset[str], day_off: bool) -> Delivery:
-    results = {had[who].result for who in delivery.who if who in had}
+def _with_state(delivery: Delivery, had: Mapping[str, Result], again: frozenset[str], day_off: bool) -> Delivery:
+    results = {had[who] for who in delivery.who if who in had}
     forced = any(folded(name) in again for name in delivery.names)
     if day_off:
         return replace(delivery, state=State.DAY_OFF)

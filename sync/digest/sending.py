@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets as chance
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import partial
 
@@ -15,7 +16,7 @@ from sync.digest import memory, writing
 from sync.digest.mail import ClosedError, Mailer, message
 from sync.digest.memory import Outcome, Result, Way
 from sync.digest.plan import Delivery, Plan
-from sync.digest.terms import Reference, Terms
+from sync.digest.terms import Reference, Server, Terms
 from sync.digest.webhook import Hook
 from sync.hosts import is_local, is_local_host
 from sync.stopping import Stopping
@@ -43,7 +44,7 @@ class Ways:
     webhook: str | None
 
 
-def ways(config: Config, clock: Clock) -> Ways:
+def ways_of(config: Config, clock: Clock) -> Ways:
     """What config says, if anything may be sent at all. Raises `InvalidStop` or `UnsafeStop`."""
     terms = config.digest
     if not terms.send:
@@ -75,22 +76,24 @@ def _is_here(terms: Terms, webhook: str | None) -> bool:
     return mail and (webhook is None or is_local(webhook))
 
 
-def send(plan: Plan, ways_: Ways, store: Store, clock: Clock, give: Callable[[Sequence[Delivery]], None],
-         stopping: Stopping) -> Sent:  # fmt: skip
-    """Send all that is due. `give` prints those that stay here."""
-    if len(plan.due) > ways_.terms.most:
+def send(
+    plan: Plan, ways: Ways, store: Store, clock: Clock, give: Callable[[Sequence[Delivery]], None], stopping: Stopping
+) -> Sent:
+    """Send all that is due. `give` prints those that stay here. Raises `UnsafeStop` if they are too many."""
+    mails = sum(delivery.way is Way.MAIL for delivery in plan.due)
+    if mails > ways.terms.most:
         raise UnsafeStop(
-            f"{len(plan.due)} digests would go out at once, and [digest] most is {ways_.terms.most}: look at who "
-            "gets one with `unstuck digest`, and raise it if that is right."
+            f"{mails} mails would go out at once, and [digest] most is {ways.terms.most}: look at who gets one with "
+            "`unstuck digest`, and raise it if that is right."
         )
-    return _Sending(plan, ways_, store, clock, stopping).all(give)
+    return _Sending(plan, ways, store, clock, stopping).all(give)
 
 
 class _Sending:
     """One call of `send`."""
 
-    def __init__(self, plan: Plan, ways_: Ways, store: Store, clock: Clock, stopping: Stopping) -> None:
-        self.plan, self.ways, self.terms = plan, ways_, ways_.terms
+    def __init__(self, plan: Plan, ways: Ways, store: Store, clock: Clock, stopping: Stopping) -> None:
+        self.plan, self.ways, self.terms = plan, ways, ways.terms
         self.store, self.clock, self.stopping = store, clock, stopping
         self.sent = Sent()
 
@@ -134,7 +137,8 @@ class _Sending:
         try:
             with Mailer(server, self.ways.password, self.terms.timeout) as mailer:
                 for delivery in self._while_open(deliveries, mailer):
-                    outcome = self._keep(delivery, partial(self._hand_over, mailer, delivery))
+                    made = self._message(server, delivery)
+                    outcome = self._keep(delivery, partial(mailer.send, server.sender[1], delivery.address, made))
                     tried += mailer.closed is None or outcome.result is not Result.REFUSED
                 if mailer.closed:
                     self.sent.closed.append(mailer.closed)
@@ -148,20 +152,12 @@ class _Sending:
                 return
             yield delivery
 
-    def _hand_over(self, mailer: Mailer, delivery: Delivery) -> Outcome:
-        sender, address = self.terms.sender, delivery.address
-        if sender is None or address is None:
-            raise AssertionError("config requires a sender, and what is mailed has an address")
+    def _message(self, server: Server, delivery: Delivery) -> EmailMessage:
         content, by, most = delivery.content, self.plan.by, self.terms.items
-        farewell = _farewell(self.terms)
-        made = message(
-            sender,
-            (content.names[0] if len(content.names) == 1 else "", address),
-            self._headers(content.subject, sender[1]),
-            writing.text(content, by, most, farewell),
-            writing.html(content, by, most, farewell),
-        )
-        return mailer.send(sender[1], address, made)
+        name = content.names[0] if len(content.names) == 1 else ""
+        headers, farewell = self._headers(content.subject, server.sender[1]), _farewell(self.terms)
+        plain, page = (write(content, by, most, farewell) for write in (writing.text, writing.html))
+        return message(server.sender, (name, delivery.address), headers, plain, page)
 
     def _headers(self, subject: str, sender: str) -> dict[str, str]:
         """Beside who it is from and to. A machine sent it (RFC 3834), and who wants none has an address only if a

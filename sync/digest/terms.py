@@ -71,6 +71,8 @@ class Server(NamedTuple):
     security: Security
     user: str | None
     password: Reference | None
+    sender: tuple[str, str]
+    """Name and address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,6 @@ class Terms:
     addresses: Mapping[str, str] | None = None
     domains: tuple[str, ...] = ()
     pattern: str | None = None
-    sender: tuple[str, str] | None = None
-    """Name and address."""
     unsubscribe: str | None = None
     server: Server | None = None
     webhook: Reference | None = None
@@ -126,7 +126,6 @@ def read(table: Mapping[str, Any], given: object, wrong: Wrong) -> Terms:
         addresses=_addresses(table["addresses"] or {}, wrong),
         domains=tuple(domain.casefold() for domain in table["domains"] or ()),
         pattern=_pattern(table["pattern"], wrong),
-        sender=_sender(table, wrong),
         unsubscribe=_unsubscribe(table["unsubscribe"], wrong),
         server=_server(table, wrong),
         webhook=table["webhook"],
@@ -172,12 +171,12 @@ def _fits(pattern: str) -> bool:
     return not re.search(r"[{}]", re.sub("|".join(map(re.escape, _BLANKS)), "", pattern))
 
 
-def _sender(table: Mapping[str, Any], wrong: Wrong) -> tuple[str, str] | None:
+def _sender(table: Mapping[str, Any], wrong: Wrong) -> tuple[str, str]:
     text = table["from"]
+    if text is None and table["smtp"] is not None:
+        wrong("digest.from", 'is missing: mail needs a sender, like "PMO <pmo@example.com>"')
     if text is None:
-        if table["smtp"] is not None:
-            wrong("digest.from", 'is missing: mail needs a sender, like "PMO <pmo@example.com>"')
-        return None
+        return "", ""
     found = _SENDER.fullmatch(text.strip())
     address = (found[2] or found[3]) if found else ""
     if not found or not is_address(address):
@@ -192,7 +191,7 @@ def _unsubscribe(address: str | None, wrong: Wrong) -> str | None:
 
 
 def _server(table: Mapping[str, Any], wrong: Wrong) -> Server | None:
-    user: str = table["user"] or ""
+    sender, user = _sender(table, wrong), table["user"] or ""
     if (table["user"] is None) != (table["password"] is None):
         wrong("digest.user", "user and password belong together; write both, or neither")
     if not user.isascii() or not user.isprintable():
@@ -205,7 +204,7 @@ def _server(table: Mapping[str, Any], wrong: Wrong) -> Server | None:
         return None
     host = found[1].strip("[]")
     security = _security(table["security"], host, wrong)
-    return Server(host, int(found[2] or PORTS[security]), security, table["user"], table["password"])
+    return Server(host, int(found[2] or PORTS[security]), security, table["user"], table["password"], sender)
 
 
 def _security(word: str | None, host: str, wrong: Wrong) -> Security:

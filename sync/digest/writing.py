@@ -75,7 +75,9 @@ def sections(shown: Shown) -> Iterator[tuple[str, Sequence[Entry | Better], int]
 def footnote(content: Content) -> str:
     """What is to be borne in mind."""
     away = ", ".join(content.away)
-    return f"{away} did not answer the last time: what is said of it may be old." if away else ""
+    told = [f"As of {day(content.as_of)}: nothing was read since."] if content.as_of else []
+    told += [f"{away} did not answer the last time: what is said of it may be old."] if away else []
+    return " ".join(told)
 
 
 # Markdown
@@ -92,7 +94,7 @@ def _markdown(content: Content, by: By, most: int) -> Iterator[str]:
         yield f"## {title}\n"
         yield from (_markdown_item(item, whose=len(content.names) > 1) for item in items)
         yield f"- {more(left)}\n" if left else ""
-    if content.away:
+    if footnote(content):
         yield f"> {plain(footnote(content))}\n"
 
 
@@ -122,7 +124,7 @@ def text(content: Content, by: By, most: int, farewell: Sequence[str]) -> str:
         for item in items:
             lines += [*_text_item(item, whose=len(content.names) > 1), ""]
         lines += [more(left), ""] if left else []
-    return "\n".join([*lines, *([footnote(content), ""] if content.away else []), *farewell]) + "\n"
+    return "\n".join([*lines, *([footnote(content), ""] if footnote(content) else []), *farewell]) + "\n"
 
 
 def _text_item(item: Entry | Better, *, whose: bool) -> Iterator[str]:
@@ -196,7 +198,7 @@ def _slack(content: Content, by: By, shown: Shown) -> Mapping[str, Any]:
                 "elements": [heading, {"type": "rich_text_list", "style": "bullet", "elements": listed}],
             }
         )
-    if content.away:
+    if footnote(content):
         blocks.append({"type": "rich_text", "elements": [_slack_section([(footnote(content), None)])]})
     return {"text": slack_escaped(content.subject), "blocks": blocks}
 
@@ -226,7 +228,7 @@ def _teams(content: Content, by: By, shown: Shown) -> Mapping[str, Any]:
         body.append(_teams_block([(title, None)], weight="bolder"))
         body += [_teams_block([("• ", None), *_item(item)]) for item in items]
         body += [_teams_block([(more(left), None)])] if left else []
-    if content.away:
+    if footnote(content):
         body.append(_teams_block([(footnote(content), None)]))
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

@@ -262,6 +262,8 @@ def test_a_source_that_does_not_answer_is_named(office: Office) -> None:
     assert office.unstuck("run").code == 1
     said = office.unstuck("digest")
     assert "> tool did not answer the last time: what is said of it may be old." in said.out
+    office.now = "2026-03-23T12:00:00"
+    assert "> As of 20 Mar 2026: nothing was read since. tool did not" in office.unstuck("digest").out
 
 
 # Who gets none
@@ -365,6 +367,24 @@ def test_who_has_no_address_is_named_once_and_has_it_printed(office: Office) -> 
     assert (office.folder / "rest.md").read_text().startswith("# Ada Lovelace\n")
 
 
+def test_who_gets_an_address_in_the_same_week_gets_the_mail(office: Office) -> None:
+    office.configure(addresses="")
+    office.stuck(1)
+    office.digest("--apply")
+    office.configure()
+    assert (office.sent(), office.sent()) == (["ada@example.com"], [])
+
+
+def test_what_was_printed_counts_for_what_got_better(office: Office) -> None:
+    office.configure(addresses="")
+    office.stuck(1)
+    office.digest("--apply")
+    office.configure()
+    office.edit(1, status="Done", status_category="done")
+    office.now = "2026-03-27T12:00:00"
+    assert office.told() == {"Ada Lovelace": {"better": ["APP-1"]}}
+
+
 # Plan first, and the switches
 
 
@@ -390,7 +410,7 @@ def test_more_people_than_usual_are_refused(office: Office) -> None:
     office.configure("most = 1")
     office.stuck(1)
     office.stuck(2, owner="Ben Okri")
-    assert "2 digests would go out at once" in office.digest("--apply", code=3).err
+    assert "2 mails would go out at once" in office.digest("--apply", code=3).err
     assert office.server.lines == []
 
 

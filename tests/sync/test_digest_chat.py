@@ -319,6 +319,6 @@ def attempt(folder: Path, clock: Clock, killed: int | None) -> None:
     with open_store(folder / "try.db") as store, killed_at(store, killed):
         try:
             planned = plan(config, ruleset, store, clock, By.OWNER, frozenset())
-            sending.send(planned, sending.ways(config, clock), store, clock, lambda _: None, Stopping())
+            sending.send(planned, sending.ways_of(config, clock), store, clock, lambda _: None, Stopping())
         except Killed:
             pass

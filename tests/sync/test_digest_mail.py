@@ -115,7 +115,7 @@ def test_a_dot_alone_ends_no_mail(office: Office) -> None:
 
     mail = EmailMessage(policy=SMTP)
     mail.set_content("one\n.\n..\nRCPT TO:<eve@example.com>\n", cte="7bit")
-    server = Server("127.0.0.1", office.server.port, Security.NONE, None, None)
+    server = Server("127.0.0.1", office.server.port, Security.NONE, None, None, ("", "pmo@example.com"))
     with Mailer(server, None, 2) as mailer:
         mailer.send("pmo@example.com", "ada@example.com", mail)
     assert office.server.taken[0][1].get_content().split() == ["one", ".", "..", "RCPT", "TO:<eve@example.com>"]
