@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import shutil
+import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +24,14 @@ from sync import config as configs
 from sync.clock import Clock
 from sync.commands.shared import load_rules, rule_files
 from sync.digest import sending, writing
+from sync.digest.memory import Result
 from sync.digest.model import Better, Content, Entry, Kind
 from sync.digest.plan import plan
 from sync.digest.terms import By, Chat
+from sync.digest.webhook import Hook
 from sync.stopping import Stopping
 from sync.store import Store, open_store
+from tests.fakes.scripted import Clock as Waits
 from tests.fakes.smtp import CUT, FakeSmtp
 from tests.sync.test_digest import ADDRESSES, Office
 from tests.sync.town import CONFIG, Town
@@ -186,6 +191,18 @@ def test_a_chat_that_thinks_for_long_may_have_it(town: Chatting) -> None:
     town.channel.server.latency = 0
     town.problems()
     assert len(town.channel.server.requests) == 1
+
+
+def test_a_chat_that_is_not_there_did_not_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Waits()
+    monkeypatch.setattr(time, "sleep", clock.sleep)
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with Hook(f"http://127.0.0.1:{port}{HOOK}", 1) as hook:
+        outcome = hook.send({})
+    assert outcome.result is Result.REFUSED
+    assert outcome.why == f"127.0.0.1:{port} cannot be reached; try again later"
 
 
 def test_a_hook_without_encryption_is_refused(town: Chatting) -> None:
