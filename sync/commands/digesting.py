@@ -140,7 +140,10 @@ def _without_address(planned: Plan) -> Iterator[str]:
 
 def _others(planned: Plan) -> Iterator[str]:
     """Who gets none now."""
-    for state, says in ((State.HAD, "Had theirs"), (State.DAY_OFF, "Have a day off, and get none today")):
+    for state, says in (
+        (State.HAD, f"Had theirs of {planned.period.name}"),
+        (State.DAY_OFF, "Have a day off, and get none today"),
+    ):
         names = [_names(each) for each in planned.of(state)]
         if names:
             yield f"{says}: {_named(names)}."

@@ -98,13 +98,13 @@ class _Sending:
         self.sent = Sent()
 
     def all(self, give: Callable[[Sequence[Delivery]], None]) -> Sent:
+        here = self._of(Way.HERE)
+        if here:
+            give(here)  # before anything is sent, as a file that cannot be written stops us
+        for delivery in here:
+            self._keep(delivery, lambda: Outcome(Result.SENT))
         self._post(self._of(Way.WEBHOOK))
         self._mail(self._of(Way.MAIL))
-        here = self._of(Way.HERE)
-        if here and not self.stopping.by:
-            give(here)
-            for delivery in here:
-                self._keep(delivery, lambda: Outcome(Result.SENT))
         return self.sent
 
     def _of(self, way: Way) -> list[Delivery]:
@@ -120,7 +120,7 @@ class _Sending:
     # Chats
 
     def _post(self, deliveries: Sequence[Delivery]) -> None:
-        if not deliveries or self.ways.webhook is None:
+        if not deliveries or self.ways.webhook is None or self.stopping.by:
             return
         with Hook(self.ways.webhook, self.terms.timeout) as hook:
             for delivery in deliveries:

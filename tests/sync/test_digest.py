@@ -277,7 +277,7 @@ def test_at_most_one_a_week_and_person(office: Office) -> None:
         office.now = f"2026-03-{day}T08:00:00"
         assert office.sent() == []
         assert office.sent("--by", "sponsor") == []
-    assert "Had theirs: Ada Lovelace." in office.digest().err
+    assert "Had theirs of 2026-W12: Ada Lovelace." in office.digest().err
     office.now = "2026-03-23T07:00:00"
     assert office.sent() == ["ada@example.com"]
 
@@ -365,6 +365,15 @@ def test_who_has_no_address_is_named_once_and_has_it_printed(office: Office) -> 
     said = office.digest("--apply", "-o", "rest.md")
     assert (said.out, said.err) == ("", "")
     assert (office.folder / "rest.md").read_text().startswith("# Ada Lovelace\n")
+
+
+def test_a_file_that_cannot_be_written_stops_before_anything_is_sent(office: Office) -> None:
+    office.stuck(1)
+    office.stuck(2, owner="Cleo")
+    said = office.digest("--apply", "-o", "no/such/folder.md", code=2)
+    assert "cannot be written" in said.err
+    assert office.server.lines == []
+    assert office.sent() == ["ada@example.com"]
 
 
 def test_who_gets_an_address_in_the_same_week_gets_the_mail(office: Office) -> None:
