@@ -45,6 +45,10 @@ def value_of(account: Account, item: Item, column: Column) -> Json:
     if column.rolls_up:
         return {**shared, "__typename": "BatteryValue", **battery(account, item, column)}
     special = SHAPES.get(column.type, of_text)(account, column, cell)
+    if cell.value is not None and column.type in RAW:
+        shared["value"] = json.dumps({**RAW[column.type](special), "changed_at": stamp(cell.changed)})
+    elif special.get("text") and column.type in ("text", "numbers"):
+        shared["value"] = json.dumps(special["text"])
     return {**shared, "__typename": TYPES[column.type], **special}
 
 
@@ -132,6 +136,19 @@ def checkbox(_: Account, __: Column, cell: Cell) -> Json:
 def from_elsewhere(_: Account, __: Column, cell: Cell) -> Json:
     return {"display_value": cell.value or ""}
 
+
+RAW: dict[str, Callable[[Json], Json]] = {
+    "tags": lambda shown: {"tag_ids": shown["tag_ids"]},
+    "dropdown": lambda shown: {"ids": [one["id"] for one in shown["values"]]},
+    "people": lambda shown: {
+        "personsAndTeams": [{"id": int(one["id"]), "kind": "person"} for one in shown["persons_and_teams"]]
+    },
+    "date": lambda shown: {"date": shown["date"], "time": shown["time"] or ""},
+    "timeline": lambda shown: {end: shown[end] and shown[end][:10] for end in ("from", "to")},
+    "checkbox": lambda shown: {"checked": str(shown["checked"]).lower()},
+}
+"""Type of a column -> what its raw value has, in which clients of old read it.
+https://developer.monday.com/api-reference/reference/column-types-reference"""
 
 SHAPES: dict[str, Callable[[Account, Column, Cell], Json]] = {
     "status": status,
