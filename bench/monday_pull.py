@@ -16,7 +16,7 @@ without the extra `bench`.
 
 Exits 1 if a limit is missed: one call for the boards and one for each 500 items; two for a board where nothing changed;
 at the full size a fifth of the package's time for items, which is missed: to receive and decode the answers, and do
-nothing with them, takes a fifth of it already.
+nothing with them, takes between a fifth and a third of it already.
 """
 
 from __future__ import annotations
