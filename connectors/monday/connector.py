@@ -79,7 +79,7 @@ class MondayConnector:
         boards = [self._boards[one.native_id] for one in self.collections()]
         who = str(me.get("name") or me.get("email") or "somebody")
         pages = sum(map(self._pages, boards))
-        notices = [Notice("fine", f"signed in as {who}; {len(boards)} boards are read, in about {1 + pages} calls")]
+        notices = [Notice("fine", f"signed in as {who}; {len(boards)} board(s) are read, in about {1 + pages} calls")]
         if (kind := self._api.version.get("kind")) and kind not in GOOD_VERSIONS:
             notices.append(
                 Notice(

@@ -100,7 +100,7 @@ class SmartsheetConnector:
         """Who we are, and for each sheet which column is what, and whether labels can be written."""
         chosen = self.collections()
         notices = [
-            Notice("fine", f"{self._api.who()} sees {len(self._listed)} sheets, of which {len(chosen)} are read")
+            Notice("fine", f"{self._api.who()} sees {len(self._listed)} sheet(s), of which {len(chosen)} are read")
         ]
         if not chosen:
             notices.append(Notice("warning", "no sheet is shared with this account; share one with it"))
