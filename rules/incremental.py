@@ -25,33 +25,47 @@ from rules.table import INITIATIVE
 from rules.today import Today
 
 TABLES = """
-CREATE TABLE dirty (item_id INTEGER PRIMARY KEY, was_there INTEGER NOT NULL, kin INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE dirty (
+  item_id INTEGER PRIMARY KEY, was_there INTEGER NOT NULL, kin INTEGER NOT NULL DEFAULT 1,
+  moved INTEGER NOT NULL DEFAULT 1
+);
 CREATE TABLE unsure (rule INTEGER NOT NULL, item_id INTEGER NOT NULL, PRIMARY KEY (rule, item_id)) WITHOUT ROWID;
 CREATE INDEX item_orphan ON item (source, parent_native_id) WHERE parent_id IS NULL AND parent_native_id IS NOT NULL;
 CREATE INDEX item_heir ON item (outcome_id) WHERE outcome_id <> id;
 """
 """`dirty.was_there`: whether the last evaluation counted the item. `dirty.kin`: whether what others take from it was
-written, or what links it to others. `unsure`: about which items a rule, named by its position in the set, could not
-tell. Beside them it takes the store's `finding_kept` (item_id, rule, label)."""
+written, or what links it to others. `dirty.moved`: whether what a whole counts together of its parts was written.
+`unsure`: about which items a rule, named by its position in the set, could not tell. Beside them it takes the store's
+`finding_kept` (item_id, rule, label)."""
 
 _KIN = (
-    "parent_native_id", "parent_id", "missing_since", "key", "unknown", "metric_grade", "metric_described",
+    "parent_native_id", "parent_id", "missing_since", "key", "url", "unknown", "metric_grade", "metric_described",
     "outcome_metric", "outcome_category", "outcome_baseline", "outcome_target", "outcome_actual",
     "outcome_reviewed_at", "outcome_reviewed_at_day",
 )  # fmt: skip
 """Columns that links and inheritance are made of, and those that an heir or a child shows as its own."""
+
+_MOVED = ("status_category", "status_since", "status_since_day", "status_since_is", "started_at", "started_at_day")
+"""Columns that are counted together over all that is in an initiative."""
+
+
+def _differs(columns: Sequence[str]) -> str:
+    return " OR ".join(f"old.{name} IS NOT new.{name}" for name in columns)
+
 
 TRIGGERS = f"""
 CREATE TRIGGER item_is_new AFTER INSERT ON item BEGIN
   INSERT INTO dirty (item_id, was_there) VALUES (new.id, 0) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER item_was_written AFTER UPDATE ON item BEGIN
-  INSERT INTO dirty (item_id, was_there, kin)
-  VALUES (new.id, old.missing_since IS NULL, {" OR ".join(f"old.{name} IS NOT new.{name}" for name in _KIN)})
-  ON CONFLICT DO UPDATE SET kin = 1 WHERE excluded.kin;
+  INSERT INTO dirty (item_id, was_there, kin, moved)
+  VALUES (new.id, old.missing_since IS NULL, {_differs(_KIN)}, {_differs(_MOVED)})
+  ON CONFLICT DO UPDATE SET kin = max(kin, excluded.kin), moved = max(moved, excluded.moved)
+  WHERE excluded.kin > kin OR excluded.moved > moved;
 END;
 CREATE TRIGGER item_was_moved AFTER UPDATE OF parent_id ON item WHEN old.parent_id IS NOT new.parent_id BEGIN
-  INSERT INTO dirty (item_id, was_there, kin) SELECT id, missing_since IS NULL, 0 FROM item WHERE id = old.parent_id
+  INSERT INTO dirty (item_id, was_there, kin, moved)
+  SELECT id, missing_since IS NULL, 0, 0 FROM item WHERE id = old.parent_id
   ON CONFLICT DO NOTHING;
 END;
 """

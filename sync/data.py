@@ -311,7 +311,8 @@ TABLES: Mapping[str, Described] = {
     "dirty": Described(
         "Items that were written since the rules were last asked.",
         {"item_id": _ITEM, "was_there": "1 if they were asked about it then",
-         "kin": "1 if others take something from it"},
+         "kin": "1 if others take something from it",
+         "moved": "1 if what an initiative counts together was written"},
     ),
     "unsure": Described(
         "Items about which a rule could not tell.", {"rule": "position of the rule in the files", "item_id": _ITEM}

@@ -13,6 +13,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from rules.table import INITIATIVE, PULLED, moment
@@ -31,10 +32,9 @@ def update(store: Store, wanted: Settings, now: datetime) -> list[str]:
     before = store.setting("initiatives") or ""
     if before == wanted.signature and (not before or not store.value("SELECT 1 FROM dirty LIMIT 1")):
         return []
-    too_wide = list[str]()
-    with store.deriving() as connection:
+    too_wide, anew = list[str](), before != wanted.signature
+    with nullcontext() if anew else store.few_of_many(), store.deriving() as connection:
         if wanted.links.wanted:
-            anew = before != wanted.signature
             links.update(connection, wanted.links, now, anew=anew)
             too_wide = regroup(connection, wanted.links.most)
             remake(connection, wanted.order, now, anew=anew)
@@ -212,7 +212,7 @@ def remake(connection: sqlite3.Connection, order: Order, now: datetime, *, anew:
     _touch(connection, anew=anew)
     _gather_members(connection)
     totals = dict(_totals(connection))
-    _leave_alone(connection, totals)
+    _count_again(connection, totals)
     made = set[int]()
     for initiative, tops in _tops(connection, order):
         made.add(initiative)
@@ -246,7 +246,8 @@ def _touch(connection: sqlite3.Connection, *, anew: bool) -> None:
     own = "SELECT initiative_id FROM temp.looked CROSS JOIN anchor ON item_id = looked.id"
     connection.execute(f"INSERT OR IGNORE INTO temp.touched (initiative_id) {own}")
     hanging = "SELECT item_id FROM dirty WHERE kin UNION SELECT item_id FROM temp.seed UNION SELECT id FROM temp.reach"
-    for start, sure in ((hanging, 1), ("SELECT id FROM temp.looked", 0)):
+    moved = "SELECT id FROM temp.looked CROSS JOIN dirty ON item_id = id AND moved"
+    for start, sure in ((hanging, 1), (moved, 0)):
         connection.execute(_ABOVE.format(start=start, sure=sure))
 
 
@@ -260,28 +261,58 @@ _ABOVE = (
 """Touches the initiatives that these items are in, and those that they would be in without being anchors."""
 
 
-def _leave_alone(connection: sqlite3.Connection, totals: Mapping[int, Totals]) -> None:
-    """Initiatives of which none that speaks for it was written, and which as a whole are what they were."""
+def _count_again(connection: sqlite3.Connection, totals: Mapping[int, Totals]) -> None:
+    """Leave only those in `touched` that are to be made again.
+
+    Where none that speaks for an initiative was written, its row differs in what is counted together, if at all.
+    """
     known = connection.execute(
-        "SELECT item_id, totals FROM temp.touched "
-        "CROSS JOIN initiative_detail ON item_id = initiative_id WHERE NOT sure"
+        "SELECT t.initiative_id, n.totals, n.came, i.percent_complete, i.status_since, i.started_at "
+        "FROM temp.touched t CROSS JOIN initiative_detail n ON n.item_id = t.initiative_id "
+        "CROSS JOIN item i ON i.id = t.initiative_id WHERE NOT sure AND i.missing_since IS NULL"
     )
-    same = [(initiative,) for initiative, told in known.fetchall() if told == repr(totals.get(initiative))]
-    connection.executemany("DELETE FROM temp.touched WHERE initiative_id = ?", same)
+    settled, moved, started, counts = [], [], [], []
+    for initiative, told, came, *before in known.fetchall():
+        now = totals[initiative]
+        if told != repr(now):
+            progress = before[0] if "percent_complete" in json.loads(came) else now.progress
+            if [bool(each) for each in before] != [bool(progress), bool(now.status_since), bool(now.started_at)]:
+                continue  # whether it is known at all is to be asked anew
+            times = now.times
+            moved.append(
+                (times["status_since"], times["status_since_day"], times["status_since_is"], progress, initiative)
+            )
+            if now.started_at != before[2]:
+                started.append((now.started_at, now.started_at_day, initiative))
+            counts.append((now.members, now.known_finished, repr(now), initiative))
+        settled.append((initiative,))
+    connection.executemany(_MOVED, moved)
+    connection.executemany(_STARTED, started)
+    connection.executemany(_COUNTS, counts)
+    connection.executemany("DELETE FROM temp.touched WHERE initiative_id = ?", settled)
+
+
+_MOVED = (
+    "UPDATE item SET status_since = ?, status_since_day = ?, status_since_is = ?, percent_complete = ?, hash = NULL "
+    "WHERE id = ?"
+)
+_STARTED = "UPDATE item SET started_at = ?, started_at_day = ? WHERE id = ?"
+_COUNTS = "UPDATE initiative_detail SET members = ?, finished = ?, totals = ? WHERE item_id = ?"
 
 
 def _gather_members(connection: sqlite3.Connection) -> None:
-    """Fill `within` with everything that is in the touched initiatives. A ring of parents ends."""
+    """Fill `within` with everything that is in the touched initiatives.
+
+    What hangs below an anchor, down to the next ones, hangs below no other: nothing is met twice, and a ring of parents
+    is either out of reach or ends at the anchor.
+    """
     connection.execute("DROP TABLE IF EXISTS temp.within")
-    connection.execute(
-        "CREATE TEMP TABLE within (initiative_id INTEGER, item_id INTEGER, PRIMARY KEY (initiative_id, item_id)) "
-        "WITHOUT ROWID"
-    )
+    connection.execute("CREATE TEMP TABLE within (item_id INTEGER PRIMARY KEY, initiative_id INTEGER)")
     connection.execute(
         "WITH RECURSIVE below(initiative, id) AS (SELECT t.initiative_id, a.item_id FROM temp.touched t "
-        "CROSS JOIN anchor a ON a.initiative_id = t.initiative_id UNION SELECT below.initiative, c.id FROM below "
+        "CROSS JOIN anchor a ON a.initiative_id = t.initiative_id UNION ALL SELECT below.initiative, c.id FROM below "
         "CROSS JOIN item c ON c.parent_id = below.id WHERE NOT EXISTS (SELECT 1 FROM anchor x WHERE x.item_id = c.id)) "
-        "INSERT INTO temp.within SELECT initiative, id FROM below"
+        "INSERT INTO temp.within SELECT id, initiative FROM below"
     )
 
 
@@ -342,22 +373,23 @@ def _in_order(found: Sequence[tuple[bool, Top]], order: Order) -> list[Top]:
     return sorted(tops, key=lambda top: (order.rank(top.source), top.item_id))
 
 
-_ROW = (
-    f"UPDATE item SET {', '.join(f'{name} = ?' for name in PULLED)}, calendar = ?, outcome_id = id, hash = ?, "
-    "missing_since = NULL WHERE id = ?"
-)
+_STORED = (*PULLED, "calendar", "outcome_id", "missing_since", "hash")
 
 
 def _write(connection: sqlite3.Connection, initiative: int, tops: Sequence[Top], totals: Totals, order: Order) -> None:
     """Write the row and what stands beside it, if anything of it changed."""
-    native_id = connection.execute("SELECT native_id FROM item WHERE id = ?", (initiative,)).fetchone()[0]
-    whole = merged(native_id, tops, totals, order)
+    there = connection.execute(f"SELECT {', '.join(_STORED)} FROM item WHERE id = ?", (initiative,)).fetchone()
+    before = dict(zip(_STORED, there, strict=True))
+    whole = merged(before["native_id"], tops, totals, order)
     digest = hashlib.blake2b(repr(whole).encode(), digest_size=16).digest()
-    known, missing = connection.execute("SELECT hash, missing_since FROM item WHERE id = ?", (initiative,)).fetchone()
     _mark_labelled(connection, initiative, tops, order)
-    if known == digest and not missing:
+    if before["hash"] == digest and not before["missing_since"]:
         return
-    connection.execute(_ROW, (*whole.row, tops[0].calendar, digest, initiative))
+    wanted = dict(zip(_STORED, (*whole.row, tops[0].calendar, initiative, None, digest), strict=True))
+    # an index is written for each column that is named, whether it changed or not
+    changed = {name: value for name, value in wanted.items() if value != before[name]}
+    places = ", ".join(f"{name} = ?" for name in changed)
+    connection.execute(f"UPDATE item SET {places} WHERE id = ?", (*changed.values(), initiative))
     connection.execute(
         "INSERT INTO item_detail (item_id, description, fields) VALUES (?, ?, ?) "
         "ON CONFLICT (item_id) DO UPDATE SET description = excluded.description, fields = excluded.fields",

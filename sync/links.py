@@ -158,7 +158,7 @@ def update(connection: sqlite3.Connection, terms: Terms, now: datetime, *, anew:
     connection.execute(f"INSERT INTO temp.looked {which} source <> ?", (INITIATIVE,))
     _gather(connection, terms)
     _keep(connection, now)
-    _choose_again(connection, anew=anew)
+    _choose_again(connection, anew=anew, tools=terms.tools)
     _resolve(connection)
     if anew:
         connection.execute("INSERT OR IGNORE INTO temp.moved_name SELECT name FROM link WHERE how = 'key'")
@@ -247,17 +247,23 @@ def _keep(connection: sqlite3.Connection, now: datetime) -> None:
 # Where links lead
 
 
-def _choose_again(connection: sqlite3.Connection, *, anew: bool) -> None:
-    """Fill `again` with the links that may lead elsewhere than they did."""
+def _choose_again(connection: sqlite3.Connection, *, anew: bool, tools: bool) -> None:
+    """Fill `again` with the links that may lead elsewhere than they did.
+
+    An item is found by its key and address while it is there, and not while it links to that address itself: whose own
+    links changed stands in `seed`, if links in tools count.
+    """
     put = "INSERT OR IGNORE INTO temp.again SELECT l.id FROM"
     if anew:
         connection.execute(f"{put} link l")
         return
-    written = "temp.looked CROSS JOIN item i ON i.id = looked.id CROSS JOIN link l"
+    named = "(kin OR id IN (SELECT item_id FROM temp.seed))" if tools else "true"
+    looked = f"(SELECT id FROM temp.looked CROSS JOIN dirty ON item_id = id WHERE {named}) looked"
+    written = f"{looked} CROSS JOIN item i ON i.id = looked.id CROSS JOIN link l"
     connection.execute(f"{put} {written} ON l.name = {fold_sql('i.key')}")
     longer = "l.name >= i.url AND l.name < i.url || char(1114111)"
     connection.execute(f"{put} {written} ON {longer} WHERE i.url <> ''")
-    connection.execute(f"{put} temp.looked CROSS JOIN link l ON l.to_id = looked.id")
+    connection.execute(f"{put} {looked} CROSS JOIN link l ON l.to_id = looked.id")
 
 
 def _resolve(connection: sqlite3.Connection) -> None:
@@ -286,7 +292,7 @@ def _matches(connection: sqlite3.Connection) -> dict[int, list[_Match]]:
     connection.executemany("INSERT INTO temp.variant VALUES (?, ?, ?)", rows)
     others = "CROSS JOIN link l ON l.id = v.link_id WHERE i.id <> l.item_id AND i.source <> ?"
     # an item may show as its own address what is only a link of its own: it is not found there
-    at_home = "NOT EXISTS (SELECT 1 FROM given_link g WHERE g.item_id = i.id AND g.target = i.url)"
+    at_home = "NOT EXISTS (SELECT 1 FROM given_link g WHERE g.item_id = i.id AND link_name(g.target) = v.name)"
     ask = "SELECT v.link_id, closeness, i.id, i.missing_since IS NOT NULL FROM temp.variant v CROSS JOIN item i"
     found = defaultdict[int, list[_Match]](list)
     for link, *match in connection.execute(

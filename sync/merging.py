@@ -104,6 +104,22 @@ class Totals:
         """As `finished_below`: none where none is done, and the status of some cannot be told."""
         return self.finished if self.finished or self.categorised == self.members else None
 
+    @property
+    def progress(self) -> float | None:
+        """`percent_complete` where no tool has one."""
+        return round(100 * self.finished / self.members, 1) if self.categorised else None
+
+    @property
+    def times(self) -> dict[str, object]:
+        """The columns of times that only all members together can tell."""
+        return {
+            "status_since": self.status_since,
+            "status_since_day": self.status_since_day,
+            "status_since_is": self.status_since_is if self.status_since else "at_least",
+            "started_at": self.started_at,
+            "started_at_day": self.started_at_day,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
@@ -203,20 +219,13 @@ class _Merger:
 
     def over_members(self) -> None:
         """What only all members together can tell."""
-        totals = self.totals
-        self.values |= {
-            "status_since": totals.status_since,
-            "status_since_day": totals.status_since_day,
-            "status_since_is": totals.status_since_is if totals.status_since else "at_least",
-            "started_at": totals.started_at,
-            "started_at_day": totals.started_at_day,
-        }
+        self.values |= self.totals.times
         self.span("created_at", earliest=True)
         self.span("updated_at", earliest=False)
         if self.values["status_category"] == "done":
             self.span("finished_at", earliest=False)
-        if self.values["percent_complete"] is None and totals.categorised:
-            self.values["percent_complete"] = round(100 * totals.finished / totals.members, 1)
+        if self.values["percent_complete"] is None:
+            self.values["percent_complete"] = self.totals.progress
 
     def span(self, column: str, *, earliest: bool) -> None:
         told = [top for top in self.tops if top[column]]

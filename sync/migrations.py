@@ -176,8 +176,7 @@ DROP TRIGGER IF EXISTS item_was_written;
 DROP TRIGGER IF EXISTS item_was_moved;
 """,
     )
-    if "kin" not in db.table("dirty").columns_dict:
-        db.conn.execute("ALTER TABLE dirty ADD COLUMN kin INTEGER NOT NULL DEFAULT 1")
+    _know_of_dirty(db, "kin", "moved")
     _run(db, incremental.TRIGGERS)
 
 
@@ -380,3 +379,20 @@ CREATE TABLE gone (
 def m022_graded_reports(db: Database) -> None:
     """What a report counted of outcomes, so that later ones can tell how that went, week by week."""
     db.conn.execute("ALTER TABLE report ADD COLUMN grades TEXT")
+
+
+@migrations()
+def m023_moved(db: Database) -> None:
+    """Whether what an initiative counts together was written of an item, or something that matters to itself alone."""
+    _know_of_dirty(db, "moved")
+    for name in ("item_is_new", "item_was_written", "item_was_moved"):
+        db.conn.execute(f"DROP TRIGGER {name}")
+    _run(db, incremental.TRIGGERS)
+
+
+def _know_of_dirty(db: Database, *columns: str) -> None:
+    """The triggers fill these columns: what is in there already counts as all that they can mean."""
+    known = db.table("dirty").columns_dict
+    for name in columns:
+        if name not in known:
+            db.conn.execute(f"ALTER TABLE dirty ADD COLUMN {name} INTEGER NOT NULL DEFAULT 1")

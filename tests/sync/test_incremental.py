@@ -374,7 +374,7 @@ def test_a_store_of_an_older_version_goes_on(rules: RuleSet) -> None:
         store.connection.execute("INSERT INTO finding VALUES (1, 'r', 'l', 'so', 'then')")
         migrations.apply(store.db)
         assert store.connection.execute("SELECT * FROM finding").fetchall() == [(1, "r", "l", "so", "then")]
-        assert store.connection.execute("SELECT * FROM dirty").fetchall() == [(1, 0, 1)]
+        assert store.connection.execute("SELECT * FROM dirty").fetchall() == [(1, 0, 1, 1)]
         agrees(store, rules, TODAY)
         put(store, item("1", sponsor="Ann"))
         assert agrees(store, rules, TODAY)

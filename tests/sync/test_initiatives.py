@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.model import ItemRef, StatusCategory
+from rules.columns import unknown_bit
 from rules.grading import SHIPPED, Placeholders
 from rules.loader import load
 from rules.text import fold
@@ -46,6 +47,8 @@ class Piece:
     given: tuple[str, ...] = ()
     sponsor: str = ""
     done: bool = False
+    since: int = 1
+    """So many days it is in its status."""
 
     @property
     def source(self) -> str:
@@ -65,7 +68,8 @@ def write(store: Store, piece: Piece) -> None:
         title=piece.title or "-",
         url=piece.url,
         sponsor=piece.sponsor,
-        status_since=NOW - timedelta(days=1),
+        status_since=NOW - timedelta(days=piece.since),
+        started_at=NOW - timedelta(days=piece.since) if piece.done else None,
         status_category=StatusCategory.DONE if piece.done else StatusCategory.TODO,
         fields={"ini": piece.key},
         links=piece.given,
@@ -180,6 +184,7 @@ _PIECES = st.builds(
     given=st.lists(_URLS, max_size=2).map(tuple),
     sponsor=st.sampled_from(["", "Ann", "Bob"]),
     done=st.booleans(),
+    since=st.integers(1, 3),
 )
 _STEPS = st.lists(st.tuples(st.lists(_PIECES, max_size=4), st.lists(_NAMES, max_size=1)), min_size=1, max_size=7)
 
@@ -248,6 +253,40 @@ def everything(store: Store) -> list[list[tuple[Any, ...]]]:
 
 
 # What was written only
+
+
+def test_progress_that_all_parts_tell_is_known_once_there_is_some() -> None:
+    with new_store() as store:
+        write(store, Piece("A", key="K1"))
+        write(store, Piece("B", parent="A"))
+        store.connection.execute("UPDATE item SET unknown = ? WHERE key = 'A'", (unknown_bit("percent_complete"),))
+        update(store)
+        store.connection.execute("DELETE FROM dirty")
+        write(store, Piece("B", parent="A", done=True))
+        update(store)
+        after = everything(store)
+        assert store.rows("SELECT percent_complete, unknown FROM initiative") == [
+            {"percent_complete": 50, "unknown": 0}
+        ]
+        store.connection.execute("DELETE FROM setting WHERE name = 'initiatives'")
+        update(store)
+        assert everything(store) == after
+
+
+def test_a_part_far_below_that_did_not_move_is_not_counted_again() -> None:
+    with new_store() as store:
+        write(store, Piece("A", key="K1"))
+        write(store, Piece("B", parent="A"))
+        update(store)
+        store.connection.execute("DELETE FROM dirty")
+        write(store, Piece("B", parent="A", title="another", sponsor="Ann"))
+        update(store)
+        assert store.rows("SELECT * FROM temp.touched") == []
+        write(store, Piece("B", parent="A", title="another", since=2))
+        update(store)
+        assert store.rows("SELECT i.status_since_day FROM initiative n JOIN item i USING (id)") == [
+            {"status_since_day": (NOW - timedelta(days=1)).toordinal()}
+        ]
 
 
 def test_where_nothing_changed_nothing_is_looked_at() -> None:

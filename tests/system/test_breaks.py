@@ -39,6 +39,30 @@ _EVERYTHING_CAME = """        pull = self._pull(collection)
 
 BREAKS = (
     Break(
+        "3: what moved of a part is not told to the initiative that it is in",
+        "rules/incremental.py",
+        "{_differs(_MOVED)})",
+        "0)",
+        "what_a_plain_look or far_below",
+        "tests/sync/test_initiatives.py",
+    ),
+    Break(
+        "11: progress that comes to be told stays unknown",
+        "sync/initiatives.py",
+        "if [bool(each) for each in before] !=",
+        "if [bool(each) for each in before] is",
+        "comes_to_be or progress",
+        "tests/sync/test_initiatives.py",
+    ),
+    Break(
+        "3: a link is not looked up again where its item's own links changed",
+        "sync/links.py",
+        "(kin OR id IN (SELECT item_id FROM temp.seed))",
+        "kin",
+        "plain_look or own",
+        "tests/sync/test_initiatives.py",
+    ),
+    Break(
         "11: what was unknown at the last evaluation is taken for known",
         "rules/incremental.py",
         "doubts.own | last.doubts.own",
@@ -73,8 +97,8 @@ BREAKS = (
     Break(
         "3: an initiative is not made again when something in it moved",
         "sync/initiatives.py",
-        "if told == repr(totals.get(initiative))",
-        "",
+        "if told != repr(now):",
+        "if False:",
         "far_below",
         "tests/sync/test_initiatives.py",
     ),
