@@ -4,9 +4,10 @@
     DIR/findings/source=delivery/day=2026-11-21/findings.parquet         what the rules found, likewise
     DIR/transitions/source=delivery/day=2026-03-05/transitions.parquet   what changed its status on that day
 
-A `day` is one of UTC, so that stores of several time zones agree. `source` and `native_id` name an item in all three;
-`source` and `day` stand in the path alone, as readers of Hive partitions expect. A file is put into place whole, and
-one that would not change is not written.
+An initiative is made of what is there already: it has no files, and what rules find of it stands with the items that
+get its labels. A `day` is one of UTC, so that stores of several time zones agree. `source` and `native_id` name an item
+in all three; `source` and `day` stand in the path alone, as readers of Hive partitions expect. A file is put into place
+whole, and one that would not change is not written.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rules.columns import COLUMNS, Kind
+from rules.table import INITIATIVE
 from sync.stops import InvalidStop
 from sync.store import Store
 
@@ -115,7 +117,10 @@ def export(store: Store, folder: Path, now: datetime, only: str | None = None) -
     Needs `temp.work_item` as of `now`. Raises `InvalidStop` where the folder cannot be written to.
     """
     with _in_words(folder), store.snapshot() as connection:
-        known = [source for (source,) in connection.execute("SELECT DISTINCT source FROM item ORDER BY source")]
+        sources = connection.execute(
+            "SELECT DISTINCT source FROM item WHERE source <> ? ORDER BY source", (INITIATIVE,)
+        )
+        known = [source for (source,) in sources]
         wanted = [source for source in known if only in (None, source)]
         written = [
             made
@@ -132,7 +137,7 @@ def _snapshots(connection: sqlite3.Connection, folder: Path, source: str, day: d
     """What there is now. A day's last export stands for it."""
     items = f"SELECT {_listed(_ITEM)} FROM temp.work_item WHERE source = ? ORDER BY id"
     findings = (
-        f"SELECT {_listed(_FINDING)} FROM finding f JOIN item i ON i.id = f.item_id "
+        f"SELECT {_listed(_FINDING)} FROM finding_on_item f JOIN item i ON i.id = f.item_id "
         "WHERE i.source = ? AND i.missing_since IS NULL ORDER BY i.id, f.rule, f.label"
     )
     for name, fields, sql in (("items", _ITEM, items), ("findings", _FINDING, findings)):

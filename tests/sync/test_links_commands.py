@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from sync.trees import WHY
@@ -97,6 +98,20 @@ def test_labels_go_to_the_parts_that_config_names_and_off_again(town: TwoTools) 
     before = len(town.writes)
     town.run()
     assert len(town.writes) == before
+
+
+def test_parquet_has_what_is_found_of_an_initiative_with_its_parts(town: TwoTools) -> None:
+    town.add(1, sponsor="", fields={"Initiative": "INI-7"})
+    town.add(2, sponsor="", parent="1")
+    town.run()
+    assert town.unstuck("export", "--parquet", "out").code == 0
+    assert {path.name for path in (town.folder / "out" / "findings").iterdir()} == {"source=sheet", "source=tool"}
+    with duckdb.connect() as connection:
+        files = "read_parquet('{}/{}/**/*.parquet', hive_partitioning = true)"
+        found = connection.execute(f"SELECT source, key, label FROM {files.format(town.folder / 'out', 'findings')}")
+        assert sorted(found.fetchall()) == [("sheet", "ROAD-1", "pmo-no-sponsor"), ("tool", "APP-1", "pmo-no-sponsor")]
+        items = connection.execute(f"SELECT key, initiative_key FROM {files.format(town.folder / 'out', 'items')}")
+        assert sorted(items.fetchall()) == [("APP-1", "INI-7"), ("APP-2", "INI-7"), ("ROAD-1", "INI-7")]
 
 
 def test_a_person_is_heard_for_the_part_that_a_label_was_on(town: TwoTools) -> None:
