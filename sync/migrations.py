@@ -384,6 +384,8 @@ def m022_graded_reports(db: Database) -> None:
 @migrations()
 def m023_moved(db: Database) -> None:
     """Whether what an initiative counts together was written of an item, or something that matters to itself alone."""
+    from rules import incremental
+
     _know_of_dirty(db, "moved")
     for name in ("item_is_new", "item_was_written", "item_was_moved"):
         db.conn.execute(f"DROP TRIGGER {name}")
