@@ -1166,8 +1166,8 @@ BREAKS = (
     Break(
         "12: the copy is written over its input",
         "connectors/msproject/copies.py",
-        "    path = base / name\n",
-        "    path = base / copy\n",
+        "    path = inbox.base / name\n",
+        "    path = inbox.base / file\n",
         "comes_and_goes",
         "tests/system/test_msproject_run.py",
     ),
