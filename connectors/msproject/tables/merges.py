@@ -28,14 +28,14 @@ class Merge:
 def read_merges(package: Package, sheet: Sheet) -> list[Merge]:
     """Those of a sheet that cover several rows, from the top down. Raises `InputError` if there are too many to hold.
 
-    They are listed behind all rows, so they are looked for in the sheet's bytes, at a tenth of what parsing costs.
+    They are listed behind all rows, so they are looked for in the sheet's bytes, at a small part of what parsing costs.
     """
     found: set[Merge] = set()
     held = b""
     with package.open(sheet.part) as stream:
         while chunk := stream.read(CHUNK):
             held = held[-_LONGEST:] + chunk
-            for column, first, last in _MERGE.findall(held):
+            for column, first, last in _MERGE.findall(held) if b"mergeCell" in held else ():
                 at = column_index(column.decode())
                 if int(last) > int(first) and at < MAX_COLUMNS:
                     found.add(Merge(int(first), int(last), at))
@@ -46,7 +46,12 @@ def read_merges(package: Package, sheet: Sheet) -> list[Merge]:
 
 def fill_down(rows: Iterable[Row], merges: Iterable[Merge], but: Collection[int | None]) -> Iterator[Row]:
     """The rows, each with what stands merged over it from above; the columns `but` are left as they are."""
-    coming = iter([merge for merge in merges if merge.column not in but])
+    wanted = [merge for merge in merges if merge.column not in but]
+    return _fill_down(rows, wanted) if wanted else iter(rows)
+
+
+def _fill_down(rows: Iterable[Row], merges: Iterable[Merge]) -> Iterator[Row]:
+    coming = iter(merges)
     following = next(coming, None)
     present: dict[int, tuple[Merge, Cell]] = {}
     for number, cells in rows:

@@ -139,7 +139,8 @@ class TableExport(Export):
             if column.field_id is not None:
                 record.setdefault("ExtendedAttribute", []).append({"FieldID": str(column.field_id), "Value": value})
         record = _completed(record)
-        record["Assignees"] = record.get("Assignees") or self.assigned.to(record)
+        if self.assigned.people and not record.get("Assignees"):
+            record["Assignees"] = self.assigned.to(record)
         return record
 
 
@@ -229,7 +230,8 @@ def read_table(
             kept = _keep(row, layout, columns, conventions)
             if kept:
                 spill.add(kept)
-                assigned.see(_cell(row[1], layout.at.get(assigned.by)))
+                if assigned.people:
+                    assigned.see(_cell(row[1], layout.at.get(assigned.by)))
         ways = conventions.settle(name)
     except BaseException:
         spill.close()
