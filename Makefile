@@ -6,7 +6,7 @@ APP    := $(VENV)/.app
 DEMO   := $(VENV)/.demo
 DEV    := $(VENV)/.dev
 
-.PHONY: run demo test soak check format bench screenshots clean
+.PHONY: run demo test soak check format bench bench-small screenshots clean
 
 run: $(APP)
 	@$(BIN)/python examples/run.py
@@ -39,6 +39,11 @@ format: $(DEV)
 bench: $(DEV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@missed=0; for script in $(filter-out bench/tables.py,$(wildcard bench/*.py)); do echo "$$script"; $(BIN)/python $$script || missed=1; done; exit $$missed
+
+# The small form of each, with everything that they compare with: whether they still work.
+bench-small: $(DEV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/pytest -n auto tests/system/test_bench.py
 
 # What docs/images shows: the example's report, in Debian's chromium.
 screenshots: $(DEV)
