@@ -29,6 +29,7 @@ LARGEST = 20_000_000
 
 _OWN = ("now", "calendar", "expect", "note")
 _WORDS = (*_OWN, *(name for name in COLUMNS if name not in DERIVED_FROM and name not in UNTESTABLE), "unknown")
+_PERCENTILE = re.compile(r"p([1-9]\d?)")
 _CUSTOM = re.compile(r'fields\.\s*(?:"([^"]+)"|(.+))', re.I)
 
 
@@ -71,7 +72,7 @@ def _heading(file: Path, cells: Sequence[object]) -> list[str]:
         text = str(cell or "").strip()
         custom = _CUSTOM.fullmatch(text)
         name = f"fields.{(custom[1] or custom[2]).strip()}" if custom else fold(text).replace(" ", "_")
-        if name and not custom and name not in _WORDS:
+        if name and not custom and name not in _WORDS and not _PERCENTILE.fullmatch(name):
             wrong.append(_strange(name))
         if name and name in names:
             wrong.append(f'the heading "{text}" comes twice')
@@ -99,6 +100,7 @@ class Known:
 def _row(file: Path, line: int, given: dict[str, object], known: Known, problems: list[Problem]) -> list[Row]:
     """The row, or nothing where `problems` says what is wrong with it."""
     item, fields, wrong = dict[str, object](), dict[str, object](), len(problems)
+    past = _past(file, line, given, problems)
     now = calendar = None
     for name, cell in given.items():
         try:
@@ -108,7 +110,7 @@ def _row(file: Path, line: int, given: dict[str, object], known: Known, problems
                 calendar = _calendar(cell, known)
             elif name.startswith("fields."):
                 fields[name.removeprefix("fields.")] = _text(cell)
-            elif name and name not in _OWN:
+            elif name and name not in _OWN and not _PERCENTILE.fullmatch(name):
                 item[name] = _value(name, cell)
         except _CellError as error:
             problems.append(Problem(str(file), line, "", name, str(error)))
@@ -121,8 +123,20 @@ def _row(file: Path, line: int, given: dict[str, object], known: Known, problems
     if now is None or len(problems) > wrong:
         return []
     whole = item | ({"fields": fields} if fields else {})
-    case = Case(tuple(sorted(whole.items())), (Moment(now, expect, line),), calendar=calendar)
+    case = Case(tuple(sorted(whole.items())), (Moment(now, expect, line),), calendar=calendar, learned=past)
     return [Row(f"{_text(given.get('key', 'the item'))} on {now}", case)]
+
+
+def _past(file: Path, line: int, given: dict[str, object], problems: list[Problem]) -> tuple[tuple[int, int], ...]:
+    """What the row says was learned: percentile -> business days."""
+    found = {}
+    for name, cell in given.items():
+        percentile, days = _PERCENTILE.fullmatch(name), _text(cell)
+        if percentile and days.isdecimal():
+            found[int(percentile[1])] = int(days)
+        elif percentile:
+            problems.append(Problem(str(file), line, "", name, f'"{days}" is no number of business days'))
+    return tuple(found.items())
 
 
 def _calendar(cell: object, known: Known) -> str:

@@ -178,10 +178,12 @@ def _lay_days(connection: sqlite3.Connection, first: date, clocks: Clocks) -> No
     [oldest] = connection.execute("SELECT min(came) FROM temp.stay").fetchone()
     start = date.fromisoformat(oldest[:10]) - timedelta(days=1) if oldest else first
     start = max(start, first - timedelta(days=COUNTED_BACK))
+    connection.execute("SAVEPOINT days")  # outside of a transaction, each row would be one
     for zone, number in numbers.items():
         for at, calendar in enumerate(clocks.calendars):
             rows = _dawns(zone, calendar, start, first + timedelta(days=2))
             connection.executemany(f"INSERT INTO temp.dawn VALUES ({number + at}, ?, ?, ?)", rows)
+    connection.execute("RELEASE days")
 
 
 def _dawns(zone: tzinfo, calendar: Calendar, start: date, end: date) -> Iterator[tuple[str, int, int]]:

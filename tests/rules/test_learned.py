@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.model import WorkItem
+from rules import sheets
 from rules.clauses import Subject
 from rules.compile import Scope, clause_sql
 from rules.edges import unnoticed
@@ -17,7 +18,7 @@ from rules.engine import prepare
 from rules.learned import read_clause
 from rules.loader import RuleErrors, load, schema
 from rules.ruleset import RuleSet
-from rules.selftest import Terms, run
+from rules.selftest import Terms, run, run_case
 from rules.words import parse
 from tests.rules.items import ITEMS, TODAY, store
 from tests.rules.reference import Reading
@@ -166,3 +167,15 @@ def test_the_schema_takes_what_the_loader_takes(tmp_path: Path) -> None:
     assert check({"rule": [{**rule, "when": clause, "label": "l"}]})
     test = {"now": "2026-03-20", "item": {}, "learned": {"p85": 6, "items": 30}, "expect": []}
     assert check({"rule": [{**rule, "label": "l", "test": [test]}]})
+
+
+def test_a_table_says_it_in_a_column_of_its_own(tmp_path: Path) -> None:
+    ruleset = written(tmp_path, [])
+    (tmp_path / "t.csv").write_text(
+        "now,status category,status since,p85,expect\n2026-03-20,in progress,2026-03-12,6,\n"
+        "2026-03-20,in progress,2026-03-11,6,l\n2026-03-20,in progress,2026-03-12,,l\n"
+    )
+    rows = sheets.read(tmp_path / "t.csv", ["l"], {})
+    results = [result for row in rows for result in run_case(ruleset, row.case, row.name, "t.csv", Terms())]
+    assert [str(result) for result in results if not result.passed] == []
+    assert len(results) == 3

@@ -86,6 +86,8 @@ def test_a_row_is_held_against_all_rules_both_ways(tmp_path: Path, form: str) ->
         ("now,expect,percent_complete", "2026-03-20,,half", 't.csv:2: percent_complete: "half" is no number'),
         ("now,expect,status_category", "2026-03-20,,asleep", "t.csv:2: status_category: this must be"),
         ("now,expect,unknown", "2026-03-20,,colour", "t.csv:2: unknown: this is the list"),
+        ("now,expect,p85", "2026-03-20,,six", 't.csv:2: p85: "six" is no number of business days'),
+        ("now,expect,p100", "2026-03-20,,6", 't.csv:1: there is no column "p100"'),
         ("now,expect", "", "t.csv:1: there are no rows below the headings"),
     ],
 )  # fmt: skip

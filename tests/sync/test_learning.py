@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,8 +20,10 @@ from rules.loader import load
 from rules.ruleset import RuleSet
 from rules.table import moment
 from sync import learning
-from sync.store import Store
-from tests.rules.items import TODAY, item
+from sync.clock import Clock
+from sync.retention import Retention, forget
+from sync.store import Store, open_store
+from tests.rules.items import NOW, TODAY, item
 from tests.sync.test_incremental import agrees, new_store, put
 
 LADDER = """
@@ -319,3 +322,16 @@ def test_what_only_other_days_and_months_would_say_is_not_laid(rules: RuleSet) -
             assert len(connection.execute("SELECT * FROM temp.learned").fetchall()) == 1
             months = set(connection.execute("SELECT month, percent FROM temp.learned_month"))
             assert months == {(month, percent) for month in ("2026-02-01", "2026-03-01") for percent in (50, 70, 85)}
+
+
+def test_old_months_are_forgotten_and_the_one_that_days_went_by_is_not(tmp_path: Path) -> None:
+    months = ("2024-12-01", "2025-01-01", "2025-02-01", "2026-03-01")
+    with open_store(tmp_path / "unstuck.db") as store:
+        for month in months:
+            store.connection.execute("INSERT INTO learned_month VALUES (?, 85, 0)", (month,))
+            store.connection.execute("INSERT INTO learned VALUES (?, 85, 'test', 'c', '', 'Doing', 3, 40)", (month,))
+        assert forget(store, Retention(400, 400), Clock(NOW, rehearsal=True)) == 0
+        assert forget(store, Retention(400, 400), Clock(NOW, rehearsal=False)) == 4  # 13 February 2025
+        for name in ("learned", "learned_month"):
+            kept = [row["month"] for row in store.rows(f"SELECT month FROM {name} ORDER BY month")]
+            assert kept == ["2025-02-01", "2026-03-01"]
