@@ -62,6 +62,10 @@ def outcome(name: str, content: bytes) -> int | str:
     return sentence
 
 
+def test_an_empty_line_above_a_table() -> None:
+    assert read("a.csv", b"\r\n\n" + CSV) == 8
+
+
 def test_what_is_whole_is_read() -> None:
     assert (read("a.xlsx", WIZARD), read("a.csv", CSV)) == (8, 8)
 

@@ -119,7 +119,7 @@ def _read_head(above: Sequence[Row]) -> dict[str, Cell]:
     """The lines `label | value` above a table."""
     found: dict[str, Cell] = {}
     for _, cells in above:
-        leaf = HEAD_LEAF.get(plain(str(cells[0] or "").rstrip(":")))
+        leaf = HEAD_LEAF.get(plain(str(cells[0] or "").rstrip(":"))) if cells else None
         if leaf and len(cells) > 1 and cells[1] is not None:
             found.setdefault(leaf, cells[1])
     return found
