@@ -14,7 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from connectors.base import Cost, Paced
-from sync.wording import many
+from connectors.wording import many
 
 _ROOMY, _TIGHT = 90, 60
 """Terminals narrower than that get no rates, and no bars."""

@@ -17,9 +17,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from connectors.wording import many
 from rules.ruleset import Rule
 from sync.plan import Held, Hold, Plan, PlannedChange, in_order
-from sync.wording import many
 
 Why = tuple[Hold, str]
 

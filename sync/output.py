@@ -73,12 +73,14 @@ def table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     if sys.stdout.isatty():
         _fitted(cells, columns)
         return
-    widths = [max(len(row[at]) for row in [list(columns), *cells]) for at in range(len(columns))]
+    widths = [min(max(len(row[at]) for row in [list(columns), *cells]), _WIDEST) for at in range(len(columns))]
     for row in [list(columns), *cells]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 _GAP = 2
+_WIDEST = 100
+"""Of a column when piped: one title of 40,000 characters is no reason to fill up all other rows."""
 _SHORT = 24
 """Columns whose cells are no longer are shown whole: a key that is cut is none."""
 _NARROWEST = 12

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from connectors.wording import many
 from rules.engine import RuleCount
 from rules.ruleset import RuleSet
 from sync import brakes, drift, flapping, ledger, quiet, rollout, takeback, usual, vetoes
@@ -17,7 +18,6 @@ from sync.standing import exempt_by_label
 from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
-from sync.wording import many
 
 Vanished = list[tuple[str, drift.LabelLoss]]
 """Labels that are gone from all their items at once, and where."""

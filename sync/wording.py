@@ -1,11 +1,6 @@
-"""Words as people write them: numbers with what they count, and sentences within sentences."""
+"""Words as people write them: sentences within sentences."""
 
 from __future__ import annotations
-
-
-def many(number: int, one: str, several: str = "") -> str:
-    """`1 item`, `2 items`, `1,200 items`."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def mid_sentence(text: str) -> str:

@@ -21,6 +21,7 @@ from connectors.errors import (
     SetupError,
 )
 from connectors.monday import queries
+from connectors.wording import many
 
 if TYPE_CHECKING:
     from connectors.http import Promise
@@ -98,7 +99,7 @@ class Api:
         """Raise `BusyError` before what would need more calls than are left for today."""
         if calls > self.left:
             raise BusyError(
-                f"this takes {calls} call(s), and of those that daily_calls allows a day {max(0, self.left)} are left",
+                f"this takes {many(calls, 'call')}, of which daily_calls leaves {max(0, self.left)} for today",
                 "the first run after midnight UTC goes on; where that stays too few, name fewer boards, or set every",
             )
 

@@ -29,6 +29,7 @@ from connectors.monday.reading import MOST, State, changed_since, digest_of, par
 from connectors.monday.statuses import Statuses
 from connectors.monday.writing import BATCH, FORBIDDEN, LONGEST, Writing, label_column
 from connectors.turn import alone
+from connectors.wording import many
 
 DEFAULT_LABELS = "PMO labels"
 
@@ -79,7 +80,9 @@ class MondayConnector:
         boards = [self._boards[one.native_id] for one in self.collections()]
         who = str(me.get("name") or me.get("email") or "somebody")
         pages = sum(map(self._pages, boards))
-        notices = [Notice("fine", f"signed in as {who}; {len(boards)} board(s) are read, in about {1 + pages} calls")]
+        notices = [
+            Notice("fine", f"signed in as {who}; reads {many(len(boards), 'board')}, in about {1 + pages} calls")
+        ]
         if (kind := self._api.version.get("kind")) and kind not in GOOD_VERSIONS:
             notices.append(
                 Notice(

@@ -38,6 +38,7 @@ from connectors.msproject.projects import IDENTITIES, Project
 from connectors.msproject.reader import Export
 from connectors.msproject.splice import DEFAULT_FIELD, FORBIDDEN, MAX_VALUE
 from connectors.msproject.tables.options import TABLE_OPTIONS, make_tables
+from connectors.wording import many
 
 PAGE = 500
 MAX_SENTENCES = 100
@@ -118,7 +119,7 @@ class MSProjectConnector:
         """Every project's newest head, its mapped fields, and whether copies can be written."""
         chosen = self._exports.projects
         files = sum(len(project.files) for project in chosen.values())
-        told = f"{files} exports match {self._given['path']}" + (
+        told = f"{many(files, 'export')} in {self._given['path']}" + (
             f", of {len(chosen)} projects" if len(chosen) < files else ""
         )
         notices = [Notice("fine", told)]

@@ -35,6 +35,7 @@ from connectors.smartsheet.writing import (
     problems,
 )
 from connectors.turn import alone
+from connectors.wording import many
 
 DEFAULT_LABELS = "PMO labels"
 DEFAULT_ROWS = 1000
@@ -99,9 +100,7 @@ class SmartsheetConnector:
     def check(self) -> Sequence[Notice]:
         """Who we are, and for each sheet which column is what, and whether labels can be written."""
         chosen = self.collections()
-        notices = [
-            Notice("fine", f"{self._api.who()} sees {len(self._listed)} sheet(s), of which {len(chosen)} are read")
-        ]
+        notices = [Notice("fine", f"{self._api.who()} sees {many(len(self._listed), 'sheet')} and reads {len(chosen)}")]
         if not chosen:
             notices.append(Notice("warning", "no sheet is shared with this account; share one with it"))
         for collection in chosen:

@@ -29,6 +29,7 @@ from connectors.trello.history import Read, Step, Trace, follow, read_actions, s
 from connectors.trello.labels import LONGEST, Labeller, tidy
 from connectors.trello.state import State, digest_of, parse_cursor
 from connectors.trello.statuses import Place, Statuses
+from connectors.wording import many
 
 PAGE = 100
 """Cards in one transaction of the store."""
@@ -65,7 +66,7 @@ class TrelloConnector:
         me = self._api.me()
         boards = self.collections()
         who = text(me, "fullName") or text(me, "username") or "somebody"
-        notices = [Notice("fine", f"signed in as {who}; {len(boards)} boards are read")]
+        notices = [Notice("fine", f"signed in as {who}; reads {many(len(boards), 'board')}")]
         if not boards:
             notices.append(Notice("warning", "no board is read; add the account to one, or correct workspace"))
         for board in boards:

@@ -14,6 +14,7 @@ from connectors.base import ChangeResult, Collection, MadeLabel, Outcome, Tidied
 from connectors.errors import AccessError, AuthError, ConnectorError, GoneError, SetupError
 from connectors.model import LabelChange
 from connectors.trello.api import MOST, Api, Json, is_no_leave, text, with_ids
+from connectors.wording import many
 
 LONGEST = 16_384
 """Characters of a label's name."""
@@ -138,7 +139,7 @@ def tidy(api: Api, board: Collection, made: Sequence[MadeLabel]) -> Iterator[Tid
         elif now != label.name:
             yield Tidied(label, Outcome.STALE, f'it was renamed "{now}"; delete it on the board if nobody needs it')
         elif cards:
-            why = f"{cards} card(s) carry it, perhaps archived ones; take it off them, and do it again"
+            why = f"it is on {many(cards, 'card')}, perhaps archived; take it off, and do it again"
             yield Tidied(label, Outcome.REFUSED, why)
         else:
             yield delete(api, label)

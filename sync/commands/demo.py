@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import filelock
 
+from connectors.wording import many
 from sync import clock as clocks
 from sync import config as configs
 from sync import log, output
@@ -28,7 +29,6 @@ from sync.demo import CONFIG, LOCK, LOG, PLAN, TERMS
 from sync.hosts import is_local
 from sync.stopping import heeded
 from sync.stops import Exit, InvalidStop, LockedStop, UnsafeStop
-from sync.wording import many
 
 if TYPE_CHECKING:
     from sync.demo.company import Company

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from connectors.wording import many
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
@@ -154,7 +155,7 @@ def _others(planned: Plan) -> Iterator[str]:
 def _asides(planned: Plan) -> Iterator[str]:
     if planned.nobodys:
         told_in = "the chat's digest only" if planned.posted else "no digest"
-        yield f"{len(planned.nobodys)} item(s) have no {planned.by}, and stand in {told_in}."
+        yield f"{many(len(planned.nobodys), 'item')} without {planned.by} in {told_in}."
 
 
 def _unknown(planned: Plan) -> Iterator[str]:
@@ -188,7 +189,7 @@ def _troubles(sent: Sent) -> Iterator[str]:
                 f'`unstuck digest --apply --again "{delivery.names[0]}"` if it did not.'
             )
     if sent.left:
-        yield f"{sent.left} digest(s) were not tried; the next `unstuck digest --apply` sends them."
+        yield f"{many(sent.left, 'digest')} left untried; the next `unstuck digest --apply` goes on."
 
 
 def _names(delivery: Delivery) -> str:

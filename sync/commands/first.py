@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from connectors.errors import ConnectorError
+from connectors.wording import many
 from rules import loader
 from rules import schema as rule_schema
 from rules.table import INITIATIVE
@@ -32,7 +33,6 @@ from sync.sources import make
 from sync.stops import Exit, InvalidStop
 from sync.store import damage
 from sync.today import today
-from sync.wording import many
 
 CONFIG_SCHEMA, RULES_SCHEMA = "config.schema.json", "rules.d/rules.schema.json"
 """Where the shipped files say that editors find their schemas."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from connectors.wording import many
 from sync import output, trees
 from sync.commands.shared import looking, short
 from sync.stops import InvalidStop
 from sync.store import Store
-from sync.wording import many
 
 
 def links(path: Path | None, key: str | None, form: str) -> None:

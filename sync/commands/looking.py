@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from connectors import registry
+from connectors.wording import many
 from rules.counts import RuleCount
 from sync import clock as clocks
 from sync import config as configs
@@ -20,7 +21,6 @@ from sync.config import Config
 from sync.lastly import last_counts, last_summary
 from sync.stops import Exit
 from sync.store import Store
-from sync.wording import many
 
 _ITEM_COLUMNS = (
     "source", "native_id", "key", "title", "url", "type", "project", "collection", "parent_key", "status",

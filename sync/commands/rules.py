@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from connectors.wording import many
 from rules import capture as capturing
 from rules import edges as edge
 from rules import engine, loader, selftest, sheets
@@ -38,7 +39,7 @@ from sync.plan import NO_LONGER
 from sync.stops import Exit, InvalidStop
 from sync.today import today
 from sync.watching import watcher
-from sync.wording import many, mid_sentence
+from sync.wording import mid_sentence
 
 
 def _rules_for(path: Path | None, names: Sequence[Path]) -> tuple[RuleSet, Config | None]:

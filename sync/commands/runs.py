@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from connectors.wording import many
 from rules.ruleset import RuleSet
 from sync import clock as clocks
 from sync import config as configs
@@ -38,7 +39,6 @@ from sync.store import Store
 from sync.summary import RunReport, Wish
 from sync.takeback import Aim
 from sync.watching import watcher
-from sync.wording import many
 
 
 def run(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from connectors.wording import many
 from rules.counts import RuleCount
 from sync import clock as clocks
 from sync import config as configs
@@ -22,7 +23,7 @@ from sync.config import Config
 from sync.plan import NO_LONGER
 from sync.stops import InvalidStop
 from sync.store import Store, open_store, sqlite_in_words
-from sync.wording import many, mid_sentence
+from sync.wording import mid_sentence
 
 if TYPE_CHECKING:
     from rules.calendar import CalendarTerms

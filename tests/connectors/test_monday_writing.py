@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,9 +89,10 @@ def test_two_sources_of_one_board_take_turns_at_it(monday: Monday, kind: str) ->
 
 
 def test_who_waits_too_long_for_its_turn_leaves_it_to_the_next_run(
-    monday: Monday, board: Board, monkeypatch: pytest.MonkeyPatch
+    monday: Monday, board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = monday.account.add_item(board, "One")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # other tests have boards of the same number
     monkeypatch.setattr(turn, "PATIENCE", 0.1)
     with turn.alone("monday", board.id), pytest.raises(BusyError, match="another run"):
         apply(monday, board, put(item, "pmo-a"))

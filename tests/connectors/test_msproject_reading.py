@@ -284,6 +284,6 @@ def test_check_names_fields_that_a_file_does_not_have(folder: Folder) -> None:
     folder.export("atlas.xml", project(task(1), definitions=[define(TEXT1, "Text1", "Metric")]))
     notices = folder.open().check()
     assert notices == [
-        Notice("fine", "1 exports match inbox/*.xml"),
+        Notice("fine", "1 export in inbox/*.xml"),
         Notice("warning", 'atlas.xml has no field "Sponsor", so sponsor is unknown there'),
     ]

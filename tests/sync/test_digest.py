@@ -143,7 +143,7 @@ def test_an_initiative_is_told_to_its_owner(office: Office) -> None:
 def test_what_is_nobodys_is_counted(office: Office) -> None:
     office.stuck(1, owner=None)
     said = office.digest()
-    assert "1 item(s) have no owner, and stand in no digest." in said.err
+    assert "1 item without owner in no digest." in said.err
     assert said.out == ""
 
 

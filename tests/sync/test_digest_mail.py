@@ -152,7 +152,7 @@ def test_an_end_after_the_final_dot_is_unknown_and_never_sent_again(office: Offi
     assert of_ada.startswith("Ada Lovelace: 127.0.0.1 ")
     assert UNKNOWN in of_ada
     assert '--again "Ada Lovelace"' in of_ada
-    assert left == "1 digest(s) were not tried; the next `unstuck digest --apply` sends them."
+    assert left == "1 digest left untried; the next `unstuck digest --apply` goes on."
     assert again(office) == ["ben@example.com"]
     told = office.unstuck("digest", "--apply")
     assert (told.code, told.out, told.err) == (1, "", "")  # cron was told by the one before
@@ -199,7 +199,7 @@ def test_a_server_on_a_bad_day_is_one_sentence(office: Office, answers: dict[str
     office.server.answers = answers
     closed, *left = problems(office)
     assert f"127.0.0.1 {says}" in closed
-    assert left == ["2 digest(s) were not tried; the next `unstuck digest --apply` sends them."]
+    assert left == ["2 digests left untried; the next `unstuck digest --apply` goes on."]
     assert office.server.taken == []
     assert again(office) == ["ada@example.com", "ben@example.com"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.wording import many, mid_sentence
+from connectors.wording import many
+from sync.wording import mid_sentence
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
-SCRIPTS = sorted(path.name for path in BENCH.glob("*.py") if path.name not in ("claims.py", "tables.py"))
+SCRIPTS = sorted(path.name for path in BENCH.glob("*.py") if path.name not in ("claims.py", "duck.py", "tables.py"))
 
 
 @pytest.mark.slow

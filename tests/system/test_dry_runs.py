@@ -19,6 +19,7 @@ HARMLESS: dict[str, list[list[str]]] = {
     "connectors": [[]],
     "daemon": [["--every", "1h"], ["--every", "1h", "--plan-only"]],
     "demo": [["tick", "nowhere"]],
+    "digest": [[]],
     "explain": [["APP-1"]],
     "export": [["--parquet", "warehouse"]],
     "findings": [[]],

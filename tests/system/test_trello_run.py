@@ -357,4 +357,4 @@ def test_who_watches_sees_how_fast_the_tool_may_be_asked(office: Office) -> None
     office.card("Ship it")
     office.today()
     shown = bare(on_terminal(office, "run", width=120))
-    assert re.search(r"boards ━+ +1 item +([\d,]+/s)? +(\d\.\d of )?8 requests/s( allowed)? +0:\d\d", shown), shown
+    assert re.search(r"boards ━+ +1 item +([\d,]+/s)? +(\d\.\d of )?9 requests/s( allowed)? +0:\d\d", shown), shown
