@@ -22,7 +22,7 @@ test: $(DEV)
 # What is shortened in `test`, at its full length: docs/reliability.md. About three quarters of an hour.
 soak: $(DEV)
 	UNSTUCK_SOAK=1 $(BIN)/pytest -n 0 --log-cli-level=info tests/system/test_machine.py tests/system/test_kill.py
-	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/connectors/test_msproject_hostile.py tests/connectors/test_msproject_tables_hostile.py
+	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/connectors/test_msproject_hostile.py tests/connectors/test_msproject_tables_hostile.py tests/sync/test_migrations.py tests/sync/test_digest_chat.py
 	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/system/test_breaks.py
 
 check: $(DEV)

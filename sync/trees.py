@@ -109,12 +109,12 @@ def _within(store: Store, initiative: int) -> list[int]:
 
 
 def _members(store: Store, items: Sequence[int], *, anchored: bool) -> list[Node]:
-    """The items as a tree; where parents run in a ring, it is cut open at the oldest item."""
+    """The items as a tree; where parents run in a ring, it is cut open at the oldest item of the first source."""
     rows = {
         row["id"]: row
         for row in store.rows(
             "SELECT id, source, key, title, status, parent_id FROM item "
-            "WHERE missing_since IS NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            "WHERE missing_since IS NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY source, id",
             (str([*items]),),
         )
     }

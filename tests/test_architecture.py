@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("connectors", "rules", "sync")
 
-SHARED = {"model", "base", "errors", "http", "registry", "turn", "contract", "contract_http", "fakes"}
+SHARED = {"model", "base", "errors", "wording", "http", "registry", "turn", "contract", "contract_http", "fakes"}
 """What is in `connectors` beside the connectors themselves."""
 
 STORES = {"sqlite3", "sqlite_utils", "apsw", "pysqlite3"}

@@ -166,10 +166,10 @@ class OverwritingWorld(ProjectWorld):
     def _at(self, item: str) -> tuple[str, int]:
         file, uid = super()._at(item)
         if (self.folder.inbox / file).exists():
+            in_file = self.folder.all_labels_in(self.folder.inbox / file)
             for each in self.titles[file]:
-                in_file = self.folder.labels_in(self.folder.inbox / file, each)
                 put = self.labels.get(f"{file}#{each}", [])
-                self.labels[f"{file}#{each}"] = [*dict.fromkeys([*in_file, *put])]
+                self.labels[f"{file}#{each}"] = [*dict.fromkeys([*in_file.get(each, ()), *put])]
         return file, uid
 
 

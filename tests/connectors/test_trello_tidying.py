@@ -59,7 +59,7 @@ def test_a_label_that_a_card_carries_stays(world: TrelloWorld, site: Site, board
     site.archive(card, archived)
     [tidied] = tidy(world, board, *board.labels)
     assert tidied.outcome is Outcome.REFUSED
-    assert tidied.message.startswith("1 card(s) carry it")
+    assert tidied.message.startswith("it is on 1 card, perhaps archived")
     assert not deleted(world)
 
 

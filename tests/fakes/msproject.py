@@ -92,8 +92,12 @@ class Folder:
 
     def labels_in(self, file: Path, uid: int) -> tuple[str, ...]:
         """The labels that a person sees on a task who opens this very file, input or copy."""
+        return self.all_labels_in(file).get(uid, ())
+
+    def all_labels_in(self, file: Path) -> dict[int, tuple[str, ...]]:
+        """UID -> labels, of the same file."""
         with file.open("rb") as stream:
-            return read_labels(stream, file.name, "Labels").get(uid, ())
+            return read_labels(stream, file.name, "Labels")
 
     def pull(self, name: str, cursor: Cursor | None = None) -> list[Page]:
         return list(self.open().pull(Collection(name, name), cursor))

@@ -149,7 +149,7 @@ def reading(one: WorkItem) -> Reading:
     return Reading(one, TODAY, prefix="pmo-", ours=["ours"])
 
 
-@settings(FAST, max_examples=150)
+@settings(FAST, max_examples=60)
 @given(ITEMS)
 def test_every_word_on_every_column_means_in_sql_what_it_says(one: WorkItem) -> None:
     expected = [reading(one).clause(name, word) for name, word in PAIRS]

@@ -71,7 +71,7 @@ _TABLES = st.recursive(
 )
 
 
-@settings(FAST, max_examples=200)
+@settings(FAST, max_examples=100)
 @given(ITEMS, _TABLES)
 def test_no_item_ever_matches_what_is_called_impossible(one: WorkItem, table: dict[str, Any]) -> None:
     assume(not can_match(rule(table)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import subprocess
@@ -130,7 +131,7 @@ def dying(connection, path):
     return prepared(connection, path)
 
 sync.store._prepared = dying
-for wait in range(100_000):
+for wait in range(0, 100_000, int(sys.argv[2])):
     child = os.fork()
     if child == 0:
         sync.store.open_store(path).connection.close()
@@ -152,7 +153,13 @@ def test_killed_at_any_statement_the_store_is_the_old_one_or_the_new(
 ) -> None:
     path = tmp_path / "unstuck.db"
     make_old(path, 3, monkeypatch)
-    command = [sys.executable, "-c", KILLED_AT_EACH_STATEMENT, str(path)]
+    command = [
+        sys.executable,
+        "-c",
+        KILLED_AT_EACH_STATEMENT,
+        str(path),
+        "1" if os.environ.get("UNSTUCK_SOAK") else "7",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     seen = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
     assert len(seen) > 20

@@ -39,6 +39,36 @@ _EVERYTHING_CAME = """        pull = self._pull(collection)
 
 BREAKS = (
     Break(
+        "the demo: a line that a kill cut short is believed",
+        "sync/demo/company.py",
+        'whole[: whole.rfind(b"\\n") + 1]',
+        "whole",
+        "killed_demo",
+        "tests/sync/test_demo.py",
+    ),
+    Break(
+        "3: labels stay when the cause is gone",
+        "sync/plan.py",
+        "and label not in state.desired))",
+        "and False))",
+        "cause_is_gone",
+    ),
+    Break(
+        "8: no intent is kept",
+        "sync/ledger.py",
+        "WHERE action = 'add' AND EXISTS",
+        "WHERE action = 'none' AND EXISTS",
+        "settles",
+    ),
+    Break(
+        "digest: two in a week",
+        "sync/digest/memory.py",
+        'f.period = ? AND f.counts"',
+        'f.period = ? AND f.counts AND false"',
+        "at_most_one",
+        "tests/sync/test_digest.py",
+    ),
+    Break(
         "13: what rules find of an initiative is missing in Parquet",
         "sync/parquet.py",
         "FROM finding_on_item f",
@@ -506,13 +536,6 @@ BREAKS = (
         "tests/sync/test_interrupted.py",
     ),
     Break(
-        "3: labels stay when the cause is gone",
-        "sync/plan.py",
-        "and label not in state.desired))",
-        "and False))",
-        "cause_is_gone",
-    ),
-    Break(
         "3: what is there is put on again",
         "sync/plan.py",
         "for label in state.desired if label not in state.present}",
@@ -804,13 +827,6 @@ BREAKS = (
         "j.result = 'done'",
         "without_an_answer",
         "tests/sync/test_interrupted.py",
-    ),
-    Break(
-        "8: no intent is kept",
-        "sync/ledger.py",
-        "WHERE action = 'add' AND EXISTS",
-        "WHERE action = 'none' AND EXISTS",
-        "settles",
     ),
     Break(
         "10: a link leads to another host, and our token with it",
@@ -1409,14 +1425,6 @@ BREAKS = (
         "if tool.is_write(request):",
         "if False:",
         "repeated_from_the_log",
-        "tests/sync/test_demo.py",
-    ),
-    Break(
-        "the demo: a line that a kill cut short is believed",
-        "sync/demo/company.py",
-        'whole[: whole.rfind(b"\\n") + 1]',
-        "whole",
-        "killed_demo",
         "tests/sync/test_demo.py",
     ),
     Break(
@@ -2264,14 +2272,6 @@ BREAKS = (
         "",
         "is_not_there_did_not_get_it",
         "tests/sync/test_digest_chat.py",
-    ),
-    Break(
-        "digest: two in a week",
-        "sync/digest/memory.py",
-        'f.period = ? AND f.counts"',
-        'f.period = ? AND f.counts AND false"',
-        "at_most_one",
-        "tests/sync/test_digest.py",
     ),
     Break("digest: on a day off", "sync/digest/plan.py", "    if day_off:\n", "    if False:\n", "day_off"),
     Break(

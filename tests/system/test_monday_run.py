@@ -264,7 +264,7 @@ def test_a_tool_that_does_not_say_what_became_of_items_holds_nothing_up(office: 
     gone = office.new("Gone", Sponsor=ADA)
     office.run()
     office.account.archive(gone)
-    office.monday.script(refused("INTERNAL_SERVER_ERROR", "no", 200), query="state board", times=9)
+    office.monday.script(refused("GRAPHQL_VALIDATION_FAILED", "no", 200), query="state board", times=9)
     said = office.run("--full", "--force", "shrink")
     assert "boards: what became of items that went could not be asked: " in said.json["sources"][0]["notices"][0]
     assert office.fates() == {"Gone": None}
@@ -463,9 +463,9 @@ def test_calls_are_counted_over_all_runs_of_a_day_and_a_run_that_does_not_fit_do
     office.account.set(lonely, Sponsor=ADA)
     assert office.monday.calls == 9
     said = office.run(code=1)
-    assert "this takes 1 call(s), and of those that daily_calls allows a day 0 are left" in problems(said)
+    assert "this takes 1 call, of which daily_calls leaves 0 for today" in problems(said)
     assert office.monday.calls == 10, "the list of the boards was asked for, and nothing else"
-    assert "0 are left" in problems(office.run(code=1))
+    assert "leaves 0 for today" in problems(office.run(code=1))
     assert office.monday.calls == 10, "and then not even that"
     assert office.seen(lonely) == ["pmo-no-sponsor"], "nothing is taken for gone or good"
     office.now = "2026-03-21T00:10:00"
@@ -501,7 +501,7 @@ def test_what_check_and_init_ask_counts_too(office: Office) -> None:
     office.configure(f"daily_calls = {office.monday.calls}")
     said = office.unstuck("check", "--live")
     assert said.code == 1
-    assert "boards: problem: this takes 1 call(s), and of those that daily_calls allows a day 0 are left" in said.out
+    assert "boards: problem: this takes 1 call, of which daily_calls leaves 0 for today" in said.out
     assert office.counted() == office.monday.calls, "nothing was asked any more"
 
 
@@ -515,7 +515,7 @@ def test_a_board_that_takes_more_calls_than_are_left_is_not_begun(office: Office
     for number in range(5):
         office.new(f"Item {number}", Sponsor=ADA)
     said = office.run(code=1)
-    assert "boards: Plan: this takes 5 call(s), and of those that daily_calls allows a day 3 are left" in problems(said)
+    assert "boards: Plan: this takes 5 calls, of which daily_calls leaves 3 for today" in problems(said)
     assert office.asked() == {"boards": 1}
     assert office.columns("title") == []
 
@@ -523,7 +523,7 @@ def test_a_board_that_takes_more_calls_than_are_left_is_not_begun(office: Office
 def test_labels_that_take_more_calls_than_are_left_wait_for_another_day(office: Office) -> None:
     office.configure("daily_calls = 6")
     items = [office.new(f"Item {number}") for number in range(10)]
-    assert "this takes 11 call(s)" in problems(office.run(code=1))
+    assert "this takes 11 calls" in problems(office.run(code=1))
     assert [office.seen(item) for item in items] == [[]] * 10
 
 

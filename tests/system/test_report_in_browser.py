@@ -211,7 +211,8 @@ def test_a_hundred_thousand_items(browser: Any, tmp_path: Path) -> None:
     file = made(tmp_path, 100_000)
     assert file.stat().st_size < MAX_BYTES
     listed = f"{len(unpacked(file.read_text(encoding='utf-8'))['key']):,} items"
-    assert min(opening(browser, file, listed) for _ in range(3)) < MAX_SECONDS, "the others measure what else goes on"
+    took = (opening(browser, file, listed) for _ in range(3))
+    assert any(seconds < MAX_SECONDS for seconds in took), "a slow one measures what else goes on"
 
 
 def opening(browser: Any, file: Path, listed: str) -> float:

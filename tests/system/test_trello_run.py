@@ -309,7 +309,7 @@ def test_what_carries_a_label_is_looked_at_right_before(office: Office) -> None:
     assert (said.code, said.json["written"]["deleted_labels"]) == (0, 0)
     assert office.labels_of(template) == ["pmo-stuck-20d"]
     said = office.unstuck("retire", "--apply")
-    assert 'Delivery: the label "pmo-stuck-20d" stays: 1 card(s) carry it' in said.err + said.out
+    assert 'Delivery: the label "pmo-stuck-20d" stays: it is on 1 card, perhaps archived' in said.err + said.out
 
 
 def test_labels_that_cannot_be_deleted_are_said_and_done_by_the_next(office: Office) -> None:
