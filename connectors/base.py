@@ -58,9 +58,11 @@ class Option:
     name: str
     help: str
     kind: Literal[
-        "text", "integer", "number", "yes/no", "list of text", "list of dates", "table of text", "secret", "reference"
-    ] = "text"
-    """A `reference` is where a secret is, for what looks it up later."""
+        "text", "files", "integer", "number", "yes/no", "list of text", "list of dates", "table of text",
+        "secret", "reference",
+    ] = "text"  # fmt: skip
+    """`files` are a path with wildcards, relative to the config file; a `reference` is where a secret is, for what
+    looks it up later."""
     required: bool = False
     default: Any = None
     asked: bool = False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any
 
 from connectors import registry
@@ -48,6 +50,22 @@ class Tool:
         """Environment variable -> the secret that it is to hold."""
         known = self.known
         return {value["env"]: known[key] for key, value in self.options.items() if known[key].kind == "secret"}
+
+    def new_folders(self, folder: Path) -> list[tuple[str, Option]]:
+        """Relative folders, before any wildcard, that its files are to be in and that are not below `folder` yet."""
+        found = (
+            (str(self.options[name]), option)
+            for name, option in self.known.items()
+            if name in self.options and option.kind == "files"
+        )
+        above = ((_above_wildcards(path), option) for path, option in found)
+        return [(path, option) for path, option in above if not (folder / path).exists()]
+
+
+def _above_wildcards(path: str) -> str:
+    """`inbox/` of `inbox/*.xml`: the folder that has to be there."""
+    folders = PurePath(path).parts[:-1]
+    return str(PurePath(*itertools.takewhile(lambda part: not any(sign in part for sign in "*?["), folders)))
 
 
 def make_tools(named: Sequence[str], settings: Sequence[str]) -> list[Tool]:

@@ -565,6 +565,7 @@ def _whole(value: Any) -> bool:
 
 _KINDS: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str) and value != "",
+    "files": lambda value: isinstance(value, str) and value != "",
     "integer": _whole,
     "number": lambda value: isinstance(value, float) or _whole(value),
     "yes/no": lambda value: isinstance(value, bool),
@@ -575,6 +576,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
 
 _SAYS = {
     "text": "text in quotes",
+    "files": "text in quotes",
     "integer": "a whole number",
     "number": "a number",
     "yes/no": "true or false",

@@ -24,6 +24,7 @@ _REFERENCE = {
 }
 _TYPES: dict[str, dict[str, Any]] = {
     "text": {"oneOf": [{"type": "string", "minLength": 1}, _REFERENCE]},
+    "files": {"type": "string", "minLength": 1},
     "secret": _REFERENCE,
     "reference": _REFERENCE,
     "integer": {"type": "integer"},

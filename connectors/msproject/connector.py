@@ -66,7 +66,7 @@ class MSProjectConnector:
         label_forbids=FORBIDDEN,
     )
     options: ClassVar[tuple[Option, ...]] = (
-        Option("path", "the exports to read, such as inbox/*.xml; relative to the config file", required=True),
+        Option("path", "the exports to read, such as inbox/*.xml; relative to the config file", "files", required=True),
         Option("copies", "the folder beside each export that labelled copies go into", default="labelled"),
         Option(
             "labels_go_into",

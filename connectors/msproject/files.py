@@ -36,6 +36,9 @@ class Inbox:
         Raises `GoneError` or `AccessError` if a folder is not there or cannot be listed: that is not an empty one.
         """
         try:
+            if not self.base.exists():
+                do = "make it and put exports there, or correct path; if it was there before, put it back"
+                raise GoneError(f"{self.base} is not there", do)
             self._check_listable()
             found = {path.relative_to(self.base).as_posix(): path for path in self.base.glob(self.pattern)}
         except OSError as error:

@@ -97,6 +97,10 @@ def _point_on(folder: Path, tools: Sequence[Tool]) -> None:
     for tool in tools:
         steps += [f"in config.toml, [sources.{tool.name}], set {option.name}: {option.help}" for option in tool.missing]
         steps += [f"export {variable}=…    {option.help}" for variable, option in tool.variables.items()]
+        steps += [
+            f"mkdir -p {shlex.quote(new)}    for {option.help.partition(';')[0]}"
+            for new, option in tool.new_folders(folder)
+        ]
     steps += [
         "unstuck check           is config.toml right?",
         "unstuck check --live    and do the tools agree: credentials, permissions, fields?",

@@ -23,6 +23,7 @@ from tests.sync.town import ROOT, Said, fork_server
 TEXT = st.text(max_size=30)
 VALUES = {
     "text": TEXT,
+    "files": TEXT,
     "secret": TEXT.map(lambda name: {"env": name}),
     "integer": st.integers(0, 10**6),
     "number": st.floats(0, 10**6),
@@ -65,7 +66,7 @@ def test_flags_make_a_config_that_check_passes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert said.code == 0, said.err
     steps = [line.split("  ")[1] for line in said.out.splitlines()[3:]]
-    assert steps[:3] == ["1. cd pmo", "2. export DELIVERY_TOKEN=…", "3. export TRELLO_KEY=…"]
+    assert steps[:4] == ["1. cd pmo", "2. export DELIVERY_TOKEN=…", "3. mkdir -p inbox", "4. export TRELLO_KEY=…"]
     (tmp_path / "pmo" / "inbox").mkdir()
     secrets = {"DELIVERY_TOKEN": "made-up", "TRELLO_KEY": "made-up", "TRELLO_TOKEN": "made-up"}
     checked = unstuck(tmp_path / "pmo", "check", **secrets)
