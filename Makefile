@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 APP    := $(VENV)/.app
 DEMO   := $(VENV)/.demo
 DEV    := $(VENV)/.dev
+SHORTENED := $(addprefix tests/, connectors/test_msproject_hostile.py connectors/test_msproject_tables_hostile.py \
+	sync/test_migrations.py sync/test_digest_chat.py system/test_jira_kill.py)
 
 .PHONY: run demo test soak check format bench bench-small screenshots clean
 
@@ -15,14 +17,14 @@ run: $(APP)
 demo: $(DEMO)
 	@$(BIN)/unstuck demo
 
-# More workers than cores: tests wait for servers and disks more than they compute.
+# More workers than cores: tests wait for servers and disks more than they compute. `bench-small` tests the benchmarks.
 test: $(DEV)
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal --ignore tests/system/test_bench.py
 
 # What is shortened in `test`, at its full length: docs/reliability.md. About three quarters of an hour.
 soak: $(DEV)
 	UNSTUCK_SOAK=1 $(BIN)/pytest -n 0 --log-cli-level=info tests/system/test_machine.py tests/system/test_kill.py
-	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/connectors/test_msproject_hostile.py tests/connectors/test_msproject_tables_hostile.py tests/sync/test_migrations.py tests/sync/test_digest_chat.py
+	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto $(SHORTENED)
 	UNSTUCK_SOAK=1 $(BIN)/pytest -n auto tests/system/test_breaks.py
 
 check: $(DEV)

@@ -51,7 +51,7 @@ CLAIMS = (
     Claim(
         "Jira: CPU of the `jira` package's objects, beside ours", "jira_pull", r"jira objects \|", 2, 3, at_least=True
     ),
-    Claim("Jira: CPU of a lean script, beside ours", "jira_pull", "lean script", 2, 0.77, at_least=True),
+    Claim("Jira: instructions, beside a lean script's", "jira_pull", "instructions", 1, 1.3),
     Claim("Jira: CPU of dlt, beside ours", "jira_pull", "dlt", 2, 6, at_least=True),
     Claim("Jira: tap-jira into target-sqlite, beside ours", "jira_others", "tap-jira", 2, 6, at_least=True),
     Claim("Trello: times fewer requests than py-trello", "trello_pull", "times fewer", 1, 10, at_least=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from rules.text import ascii_or, blank_sql, fold
 
@@ -138,9 +138,10 @@ class Grader:
         self._business = _words(_BUSINESS)
         self.sha = self._hash()
         """Changes when any text could be graded otherwise: what was graded before is then to be graded again."""
+        self.grade = lru_cache(maxsize=1024)(self._grade)
+        """The grade of one text. Many items have the same."""
 
-    def grade(self, metric: str | None) -> int:
-        """The grade of one text."""
+    def _grade(self, metric: str | None) -> int:
         folded = fold(metric or "")
         if not folded:
             return 0

@@ -30,6 +30,7 @@ from sync import config as configs
 from sync.cli import unstuck
 from sync.digest import optouts
 from sync.stops import Exit
+from tests.sync.town import fork_server
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -274,10 +275,9 @@ def test_all_of_the_example_config_is_valid(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_example_config_as_it_is_passes_check(tmp_path: Path) -> None:
-    folder = Example(tmp_path)
-    assert folder.unstuck("init", "new").returncode == 0
-    assert page("config.example.toml") == (folder.root / "new" / "config.toml").read_text(encoding="utf-8")
-    assert folder.unstuck("--config", "new/config.toml", "check").returncode == 0
+    for command in (["init", "new"], ["--config", "new/config.toml", "check"]):
+        assert fork_server().run(command, tmp_path, os.environ)[0] == 0
+    assert page("config.example.toml") == (tmp_path / "new" / "config.toml").read_text(encoding="utf-8")
 
 
 def test_editors_are_pointed_to_the_schema() -> None:
@@ -303,26 +303,30 @@ class Example:
     def inbox(self) -> Path:
         return self.root / "examples" / "inbox"
 
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    @property
+    def environment(self) -> dict[str, str]:
         now = re.findall(r'^NOW = "(.*)"$', page("examples/run.py"), re.MULTILINE)[0]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "UNSTUCK_NOW": now}
-        return subprocess.run(
-            [sys.executable, *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
-        )
+        return {**os.environ, "PYTHONPATH": str(ROOT), "UNSTUCK_NOW": now}
 
     def make_run(self) -> str:
         """What `make run` does; its output."""
-        done = self.python("examples/run.py")
+        command = [sys.executable, "examples/run.py"]
+        done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def unstuck(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.python("-m", "sync.cli", *arguments)
+    def unstuck(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, and what it said on stdout and stderr."""
+        return fork_server().run(["--config", "examples/config.toml", *arguments], self.root, self.environment)
 
     def json(self, *arguments: str) -> Any:
-        done = self.unstuck("--config", "examples/config.toml", *arguments)
-        assert done.stdout, done.stderr
-        return json.loads(done.stdout)
+        _, out, err = self.unstuck(*arguments)
+        assert out, err
+        return json.loads(out)
+
+    def run(self) -> Any:
+        """One more run, that writes: its summary of what was written."""
+        return self.json("run", "--apply", "--json")["written"]
 
     def findings(self) -> set[tuple[str, str]]:
         return {(found["key"], found["label"]) for found in self.json("findings", "--format", "json")}
@@ -345,6 +349,20 @@ class Example:
 @pytest.fixture
 def example(tmp_path: Path) -> Example:
     return Example.copy(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def as_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = Example.copy(tmp_path_factory.mktemp("example"))
+    made.make_run()
+    return made.root
+
+
+@pytest.fixture
+def made(as_made: Path, tmp_path: Path) -> Example:
+    """The example after `make run`."""
+    shutil.copytree(as_made, tmp_path, dirs_exist_ok=True)
+    return Example(tmp_path)
 
 
 def test_the_example_shows_every_shipped_rule(example: Example) -> None:
@@ -372,41 +390,36 @@ def test_running_the_example_twice_changes_nothing(example: Example) -> None:
     assert example.labels() == labels
 
 
-def test_editing_a_file_of_the_example_changes_what_it_should(example: Example) -> None:
-    example.make_run()
-    before, copies = example.labels(), example.copies()
-    example.edit(
-        "stores.xml", "<Value>n/a</Value>", "<Value>Paper bought by the stores: 40 to 12 tonnes a year</Value>"
-    )
-    assert "labels on" in example.make_run()
-    after = example.labels()
+def test_editing_a_file_of_the_example_changes_what_it_should(made: Example) -> None:
+    before, copies = made.labels(), made.copies()
+    made.edit("stores.xml", "<Value>n/a</Value>", "<Value>Paper bought by the stores: 40 to 12 tonnes a year</Value>")
+    assert made.run()["copies"]
+    after = made.labels()
     assert {key for key in after if after[key] != before[key]} == {"stores-18", "stores-20"}
     assert after["stores-20"] == {"pmo-outcome-no-target"}
-    assert {name for name, copy in example.copies().items() if copy != copies[name]} == {"stores.xml"}
-    assert "pmo-outcome-placeholder" not in (example.inbox / "labelled" / "stores.xml").read_text(encoding="utf-8")
-    assert "nothing was written" in example.make_run()
+    assert {name for name, copy in made.copies().items() if copy != copies[name]} == {"stores.xml"}
+    assert "pmo-outcome-placeholder" not in (made.inbox / "labelled" / "stores.xml").read_text(encoding="utf-8")
+    assert not made.run()["copies"]
 
 
-def test_other_peoples_labels_in_the_example_stay(example: Example) -> None:
-    example.make_run()
-    assert example.labels()["stores-4"] == {"Peak freeze", "Vendor Axiom"}
-    assert example.labels()["stores-6"] == {"Peak freeze", "pmo-blocked"}
+def test_other_peoples_labels_in_the_example_stay(made: Example) -> None:
+    assert made.labels()["stores-4"] == {"Peak freeze", "Vendor Axiom"}
+    assert made.labels()["stores-6"] == {"Peak freeze", "pmo-blocked"}
 
 
-def test_a_label_taken_off_a_copy_of_the_example_stays_off(example: Example) -> None:
+def test_a_label_taken_off_a_copy_of_the_example_stays_off(made: Example) -> None:
     """Also where it is gone before the next run could see it there."""
-    example.make_run()
-    example.edit("labelled/stores.xml", "pmo-blocked", "")
-    assert "nothing was written" in example.make_run()
-    assert example.labels()["stores-6"] == {"Peak freeze"}
-    assert "taken off by a person" in example.unstuck("--config", "examples/config.toml", "explain", "stores-6").stdout
+    made.edit("labelled/stores.xml", "pmo-blocked", "")
+    assert not made.run()["copies"]
+    assert made.labels()["stores-6"] == {"Peak freeze"}
+    assert "taken off by a person" in made.unstuck("explain", "stores-6")[1]
 
 
 def test_the_example_agrees_with_its_config(example: Example) -> None:
     (example.root / "examples" / "out").mkdir()
-    done = example.unstuck("--config", "examples/config.toml", "check", "--live")
-    assert done.returncode == 0, done.stdout
-    assert "problem" not in done.stdout
+    code, out, err = example.unstuck("check", "--live")
+    assert code == 0, err
+    assert "problem" not in out + err
 
 
 def test_what_the_example_writes_is_not_for_git() -> None:
@@ -421,13 +434,12 @@ def test_what_the_example_writes_is_not_for_git() -> None:
 
 
 @pytest.fixture
-def troubled(example: Example) -> Example:
+def troubled(made: Example) -> Example:
     """The example with something of everything: a veto, a changed input, a finding more and a tripped brake."""
-    example.make_run()
-    example.edit("labelled/stores.xml", "pmo-blocked", "")
-    example.edit("loyalty.xml", "<Value>TBD</Value>", "<Value>Offers redeemed: 9 % to 12 %</Value>")
-    example.edit("../config.toml", "share = 0.5", "share = 0.001")
-    return example
+    made.edit("labelled/stores.xml", "pmo-blocked", "")
+    made.edit("loyalty.xml", "<Value>TBD</Value>", "<Value>Offers redeemed: 9 % to 12 %</Value>")
+    made.edit("../config.toml", "share = 0.5", "share = 0.001")
+    return made
 
 
 def assert_agrees(told: Any, real: Any, place: str) -> None:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from connectors.model import Certainty, ItemRef, StatusCategory, Transition
@@ -35,9 +35,6 @@ class Move(NamedTuple):
     after: tuple[str | None, str]
     migrated: bool = False
     """An administrator gave the issue another workflow; nobody moved it."""
-
-
-BEFORE, AFTER, ID = attrgetter("before"), attrgetter("after"), itemgetter(0)
 
 
 class Statuses:
@@ -157,7 +154,8 @@ def stay(
     `None` if its history does not lead there. A migration is no entry: what came to the old status stays where it
     is, under another name.
     """
-    ids = ids_by_name(status, moves)
+    all_by_id = status[0] and all(move.before[0] and move.after[0] for move in moves)
+    ids = {} if all_by_id else ids_by_name(status, moves)
     since = created
     here = key_of(moves[0].before if moves else status, ids)
     entries = {here: since}
@@ -175,9 +173,7 @@ def stay(
 
 def ids_by_name(status: tuple[str | None, str], moves: Sequence[Move]) -> Mapping[str, str]:
     """For moves that do not say by id where they led, which some do not."""
-    seen = [status, *map(BEFORE, moves), *map(AFTER, moves)]
-    if all(map(ID, seen)):
-        return {}
+    seen = [status, *(move.before for move in moves), *(move.after for move in moves)]
     return {name: status_id for status_id, name in reversed(seen) if status_id}
 
 

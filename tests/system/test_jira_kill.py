@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.system.test_jira_run import TELLING, Firm
 
 MOST = 40
 """Requests of a run that writes, at most."""
+EACH = 1 if os.environ.get("UNSTUCK_SOAK") else 3
+"""Of so many requests, one is killed at."""
 
 
 class Killer:
@@ -65,7 +68,7 @@ def test_killed_at_every_request_it_gets_there(firm: Firm) -> None:
     """Before the request is carried out, or after it, in turn. Each kill is of a run with something to put on and
     something to take off; each issue keeps one comment."""
     killer, others = Killer(firm.jira), {firm.issue("Ada"): False, firm.issue(None): True}
-    for at in range(1, MOST):
+    for at in range(1, MOST, EACH):
         for issue, orphaned in others.items():
             firm.site.spoil(issue, **{firm.sponsor: "Ada" if orphaned else None})
             others[issue] = not orphaned
