@@ -11,21 +11,6 @@ from collections.abc import Iterable, Mapping
 from rules.clauses import Learned, tests_of
 from rules.ruleset import Rule, RuleSet, Step
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS learned (
-  month TEXT NOT NULL, percent INTEGER NOT NULL,
-  in_source TEXT NOT NULL, in_collection TEXT NOT NULL, of_type TEXT NOT NULL, in_status TEXT NOT NULL,
-  days INTEGER NOT NULL, items INTEGER NOT NULL,
-  PRIMARY KEY (month, percent, in_source, in_collection, of_type, in_status)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS learned_month (
-  month TEXT NOT NULL, percent INTEGER NOT NULL, rehearsal INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (month, percent)
-) WITHOUT ROWID;
-"""
-"""`learned`: the percentile of each kind of item, as known on the first day of `month` (2026-11-01); `days` are
-business days. `learned_month`: what was worked out, also where that gave nothing. An empty type is ''."""
-
 MEASURE = "business_days_in_status"
 """The one column that has a past to learn from."""
 FROM_ITEMS = 30

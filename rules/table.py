@@ -19,7 +19,6 @@ from typing import Any
 import orjson
 
 from connectors.model import WorkItem
-from rules import learned
 from rules.columns import COLUMNS, GRADES, Kind, unknown_bit, unknown_mask
 from rules.grading import Grader
 from rules.text import fold, fold_sql, register
@@ -91,6 +90,21 @@ CALENDAR_DAY = (
 COUNTED_BACK = 36_525
 """So many days back business days are counted: a century. A wilder date counts as the first day of that."""
 
+LEARNED_TABLES = """
+CREATE TABLE IF NOT EXISTS learned (
+  month TEXT NOT NULL, percent INTEGER NOT NULL,
+  in_source TEXT NOT NULL, in_collection TEXT NOT NULL, of_type TEXT NOT NULL, in_status TEXT NOT NULL,
+  days INTEGER NOT NULL, items INTEGER NOT NULL,
+  PRIMARY KEY (month, percent, in_source, in_collection, of_type, in_status)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS learned_month (
+  month TEXT NOT NULL, percent INTEGER NOT NULL, rehearsal INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (month, percent)
+) WITHOUT ROWID;
+"""
+"""`learned`: the percentile of each kind of item, as known on the first day of `month` (2026-11-01); `days` are
+business days. `learned_month`: what was worked out, also where that gave nothing. An empty type is ''."""
+
 INITIATIVE_TABLES = """
 CREATE TABLE IF NOT EXISTS anchor (
   item_id INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE,
@@ -129,7 +143,7 @@ CREATE TABLE item_detail (
 );
 {CALENDAR_DAY};
 {INITIATIVE_TABLES}
-{learned.TABLES}
+{LEARNED_TABLES}
 """
 """`item.outcome_id` is the item whose outcome counts for this one: itself, or the ancestor that it inherits from.
 `item_detail.fields` is JSON, name -> text; null where the tool could not answer.

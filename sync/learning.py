@@ -22,7 +22,7 @@ from typing import Any
 from rules import learned
 from rules.calendar import Calendar
 from rules.ruleset import RuleSet
-from rules.table import COUNTED_BACK, moment
+from rules.table import COUNTED_BACK, LEARNED_TABLES, moment
 from rules.today import Today
 from sync import findings
 from sync.config import Config
@@ -84,7 +84,7 @@ def lay(connection: sqlite3.Connection, ruleset: RuleSet, months: Iterable[date]
     What the store kept of a month is taken from there. Needs a transaction that is rolled back afterwards.
     """
     percents = learned.percents(ruleset)
-    for statement in learned.TABLES.replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE").split(";"):
+    for statement in LEARNED_TABLES.replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE").split(";"):
         connection.execute(statement)
     for first in months if percents else ():
         month = first.isoformat()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from rules import learned, table
+from rules import table
 from sync import links, views
 from sync.steps import Steps
 
@@ -333,7 +333,7 @@ def m018_initiatives(db: Database) -> None:
 @migrations()
 def m019_learned(db: Database) -> None:
     """What the past of each kind of item says of how long its statuses take, by month."""
-    _run(db, learned.TABLES)
+    _run(db, table.LEARNED_TABLES)
 
 
 @migrations()
