@@ -11,6 +11,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -51,6 +52,7 @@ class Storm:
         moment(process)
         process.kill()  # if it is not dead yet
         code = process.wait()
+        wait_for_what_is_in_hand()
         self.office.hooked = lambda _, answer: answer()
         self.ended[f"{moment.__name__.strip('_')}: {'killed' if code < 0 else 'was done before'}"] += 1
 
@@ -99,6 +101,13 @@ class Storm:
         file, before = self.office.world_file, self.office.world_file.read_bytes()
         while process.poll() is None and file.read_bytes() == before:
             time.sleep(0.001)
+
+
+def wait_for_what_is_in_hand() -> None:
+    """The server may still carry out what a killed run asked for, and people do not write into the middle of that."""
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(10)
 
 
 @pytest.mark.slow

@@ -56,6 +56,7 @@ class Books:
         check_words(done.report)
         fresh = self._fresh(done)
         self._check_clocks(done)
+        self.beliefs.leave_behind(done.left.moves)
         if done.report is not None or self._got_far(done):
             self._check_items(done, fresh)
             self._hear(done, fresh)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,6 +89,8 @@ class Left:
     vetoes: Mapping[Key, Veto]
     open: Mapping[Key, str]
     """Writes without a result."""
+    moves: Sequence[tuple[str, str, frozenset[str]]]
+    """Items that came into another collection, in order: source, id, and the labels that they took along."""
     last_run: int
 
 
@@ -150,6 +152,8 @@ class Driver:
         with mock.patch("sqlite3.connect", _deadly), open_store(self.config.store) as store:
             connection = store.connection
             assert isinstance(connection, Deadly)
+            for statement in _NOTE_MOVES:
+                connection.execute(statement)
             connection.left, connection.after = dies_at, after
             try:
                 report = what(store)
@@ -195,10 +199,14 @@ class Driver:
                     "ORDER BY t.id"
                 )
             }
+            moves = [
+                (source, native_id, frozenset(json.loads(labels)))
+                for source, native_id, labels in connection.execute("DELETE FROM seen_to_move RETURNING *").fetchall()
+            ]
             assert connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
             assert not connection.execute("PRAGMA foreign_key_check").fetchall()
             last = connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()[0]
-        return Left(rows, ours, off, vetoes, opened, last)
+        return Left(rows, ours, off, vetoes, opened, moves, last)
 
     def secrets_leaked(self) -> list[str]:
         """Files beside the config's own in which the token stands."""
@@ -213,6 +221,12 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+_NOTE_MOVES = (
+    "CREATE TABLE IF NOT EXISTS seen_to_move (source TEXT, native_id TEXT, labels TEXT)",
+    "CREATE TRIGGER IF NOT EXISTS note_moves AFTER UPDATE OF collection ON item WHEN old.collection <> new.collection "
+    "BEGIN INSERT INTO seen_to_move VALUES (new.source, new.native_id, new.labels); END",
+)
+"""An item may go to and fro within one run, as each collection tells of another moment."""
 _connect = sqlite3.connect
 
 

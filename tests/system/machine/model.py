@@ -7,7 +7,7 @@ history was first seen in a status. Both are checked for being possible.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -99,6 +99,12 @@ class Beliefs:
     """Labels whose last write seems to have been lost. One that is there after all is taken for a late one of ours."""
     off: set[Key] = field(default_factory=set)
     """Those of them that are to show in no copy any more, although the file still has them."""
+
+    def leave_behind(self, moves: Iterable[tuple[str, str, frozenset[str]]]) -> None:
+        """A label that an item did not take along into another collection is nobody's no, and not ours any more."""
+        for source, native_id, labels in moves:
+            for known in (self.ours, self.off, self.home):
+                known -= {key for key in known if key[:2] == (source, native_id) and key[2] not in labels}
 
     def hear(
         self,

@@ -236,6 +236,7 @@ class Tool:
         write = Write(item.native_id, collection, change, item.labels, add, remove)
         if not write.changed_something:
             self.log.append(write)
+            self.served_from = len(self.states) - 1  # it said what is there now
             return ChangeResult(change.ref, Outcome.UNCHANGED, "", tuple(sorted(item.labels)), str(item.changed))
         if versioned and change.version not in (None, str(item.changed)):
             return ChangeResult(change.ref, Outcome.STALE, "it changed meanwhile; the next run plans anew")
