@@ -299,6 +299,23 @@ def test_a_migration_of_workflows_restarts_no_clock(any_shop: Shop, count: int) 
     assert {issue: item.status_since for issue, item in after.items.items()} == before
 
 
+def test_a_migration_counts_as_none_though_all_its_issues_moved_on(cloud: Shop) -> None:
+    """It is their last change no more, but their first entry into the status that they came back to."""
+    made = cloud.made(120)
+    for issue in made:
+        cloud.site.transition(issue, "In Progress")
+    cloud.site.new_status("Doing", "indeterminate")
+    before = {issue: item.status_since for issue, item in cloud.pull(clock="first", page_size=100).items.items()}
+    cloud.site.pass_time(30 * DAY)
+    cloud.site.migrate_workflow(made, "Doing")
+    for status in ("Done", "Doing"):
+        for issue in made:
+            cloud.site.pass_time(DAY)
+            cloud.site.transition(issue, status)
+    after = cloud.pull(clock="first", page_size=100)
+    assert {issue: item.status_since for issue, item in after.items.items()} == before
+
+
 @pytest.mark.parametrize("pulled_before", [False, True], ids=["first pull", "later pull"])
 def test_issues_that_were_migrated_far_apart_find_each_other(cloud: Shop, pulled_before: bool) -> None:
     """Each is the only one of the migration among those whose histories are read at once."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -264,8 +265,8 @@ def killed_at(store: Store, moment: int | None) -> Iterator[None]:
         if next(steps) == moment:
             raise Killed
 
-    store.transaction = dying  # type: ignore[method-assign]
-    yield
+    with mock.patch.object(store, "transaction", dying):
+        yield
 
 
 @pytest.fixture(scope="module")
