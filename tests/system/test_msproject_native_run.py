@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import SourceSetup
-from connectors.msproject import MSProjectConnector
-from tests.fakes.msproject import FOREIGN, ZONE, element, needs_java, project, task, write_foreign
-from tests.sync.town import Said, Town
+from tests.fakes.msproject import FOREIGN, element, needs_java, project, task, write_foreign
+from tests.system.inbox import InboxTown
 
 CONFIG = """
 timezone = "Europe/Berlin"
@@ -71,26 +69,15 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Office(Town):
+class Office(InboxTown):
     """A town whose tool is a folder of files that only their own programs write."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, CONFIG, RULES)
-        self.inbox = folder / "inbox"
-        self.inbox.mkdir()
 
     def shown(self, name: str) -> dict[str, list[str]]:
         """The labels that a person sees who opens the copy, by UID; tasks without labels left out."""
-        options = {"path": f"inbox/labelled/{name}", "copies": "none", "settle_seconds": 0}
-        reader = MSProjectConnector(SourceSetup("x", options, folder=self.folder, timezone=ZONE))
-        [collection] = reader.collections()
-        items = [item for page in reader.pull(collection, None) for item in page.items]
-        return {item.ref.native_id.split("#")[1]: list(item.labels) for item in items if item.labels}
-
-    def run(self) -> Said:
-        said = self.unstuck("run", "--apply", "--json")
-        assert said.code == 0, said.err
-        return said
+        return self.seen_in(f"labelled/{name}")
 
 
 @pytest.fixture

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import SourceSetup
 from connectors.errors import ConnectorError
-from connectors.msproject import MSProjectConnector
 from connectors.msproject.overwriting import OVER_INPUT
-from tests.fakes.msproject import TEXT1, ZONE, Folder, define, mpx, needs_java, project, task, value
+from tests.fakes.msproject import TEXT1, Folder, define, mpx, needs_java, project, task, value
 from tests.fakes.tables import delimited, part, repacked, sharing, wizard
-from tests.sync.town import Said, Town
+from tests.system.inbox import InboxTown
 
 COPIES = """
 timezone = "Europe/Berlin"
@@ -56,13 +54,11 @@ def as_text(tasks: Tasks, note: str = "") -> bytes:
 KINDS: dict[str, Callable[..., bytes]] = {"atlas.xml": as_xml, "atlas.xlsx": as_workbook, "atlas.csv": as_text}
 
 
-class Office(Town):
+class Office(InboxTown):
     """A town whose tool is a folder of files that labels go into."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, OVER)
-        self.inbox = folder / "inbox"
-        self.inbox.mkdir()
 
     def export(self, name: str, content: bytes) -> None:
         (self.inbox / name).write_bytes(content)
@@ -84,20 +80,11 @@ class Office(Town):
 
     def shown(self, name: str) -> dict[str, list[str]]:
         """The labels that a person sees who opens the file, by UID; tasks without labels left out."""
-        options = {"path": f"inbox/{name}", "copies": "none", "settle_seconds": 0}
-        reader = MSProjectConnector(SourceSetup("x", options, folder=self.folder, timezone=ZONE))
-        [collection] = reader.collections()
-        items = [item for page in reader.pull(collection, None) for item in page.items]
-        return {item.ref.native_id.split("#")[1]: list(item.labels) for item in items if item.labels}
+        return self.seen_in(name)
 
     @property
     def originals(self) -> list[bytes]:
         return [path.read_bytes() for path in self.inbox.glob("before-labels/*.*") if path.name != ".unstuck.json"]
-
-    def run(self) -> Said:
-        said = self.unstuck("run", "--apply", "--json")
-        assert said.code == 0, said.err
-        return said
 
 
 @pytest.fixture

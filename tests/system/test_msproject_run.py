@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from connectors.base import SourceSetup
-from connectors.msproject import MSProjectConnector
-from tests.fakes.msproject import TEXT1, TEXT30, ZONE, define, needs_java, project, task, value
-from tests.sync.town import RULES, Said, Town
+from tests.fakes.msproject import TEXT1, TEXT30, define, needs_java, project, task, value
+from tests.sync.town import RULES
+from tests.system.inbox import InboxTown
 
 CONFIG = """
 timezone = "Europe/Berlin"
@@ -31,13 +30,11 @@ SPONSOR = define(TEXT1, "Text1", "Sponsor")
 LABELS = define(TEXT30, "Text30", "Labels", SecondaryPID=255869057)
 
 
-class Office(Town):
+class Office(InboxTown):
     """A town whose tool is a folder of exports."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, CONFIG)
-        self.inbox = folder / "inbox"
-        self.inbox.mkdir()
 
     def export(self, *tasks: str, name: str = "atlas.xml", labelled: bool = False, **head: Any) -> None:
         """Project saves a file; `labelled`: from a project into which the labels were brought home."""
@@ -50,22 +47,7 @@ class Office(Town):
 
     def shown(self, name: str = "atlas.xml") -> dict[str, list[str]]:
         """The labels that a person sees who opens the copy, by UID; tasks without labels left out."""
-        reader = MSProjectConnector(
-            SourceSetup(
-                "x",
-                {"path": f"inbox/labelled/{name}", "copies": "none", "settle_seconds": 0},
-                folder=self.folder,
-                timezone=ZONE,
-            )
-        )
-        [collection] = reader.collections()
-        items = [item for page in reader.pull(collection, None) for item in page.items]
-        return {item.ref.native_id.split("#")[1]: list(item.labels) for item in items if item.labels}
-
-    def run(self) -> Said:
-        said = self.unstuck("run", "--apply", "--json")
-        assert said.code == 0, said.err
-        return said
+        return self.seen_in(f"labelled/{name}")
 
 
 @pytest.fixture

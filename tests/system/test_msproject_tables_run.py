@@ -8,11 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.base import SourceSetup
-from connectors.msproject import MSProjectConnector
-from tests.fakes.msproject import ZONE
 from tests.fakes.tables import delimited, planner, repacked, sharing, wizard, workbook
-from tests.sync.town import Said, Town
+from tests.system.inbox import InboxTown
 
 CONFIG = """
 timezone = "Europe/Berlin"
@@ -31,35 +28,18 @@ Tasks = dict[int, str | None]
 """UID -> sponsor."""
 
 
-class Office(Town):
+class Office(InboxTown):
     """A town whose tool is a folder of tables."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, CONFIG)
-        self.inbox = folder / "inbox"
-        self.inbox.mkdir()
 
     def export(self, name: str, content: bytes) -> None:
         (self.inbox / name).write_bytes(content)
 
     def shown(self, name: str) -> dict[str, list[str]]:
         """The labels that a person sees who opens the copy, by id; tasks without labels left out."""
-        reader = MSProjectConnector(
-            SourceSetup(
-                "x",
-                {"path": f"inbox/labelled/{name}", "copies": "none", "settle_seconds": 0},
-                folder=self.folder,
-                timezone=ZONE,
-            )
-        )
-        [collection] = reader.collections()
-        items = [item for page in reader.pull(collection, None) for item in page.items]
-        return {item.ref.native_id.split("#")[1]: list(item.labels) for item in items if item.labels}
-
-    def run(self) -> Said:
-        said = self.unstuck("run", "--apply", "--json")
-        assert said.code == 0, said.err
-        return said
+        return self.seen_in(f"labelled/{name}")
 
 
 @pytest.fixture
